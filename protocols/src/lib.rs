@@ -1,0 +1,32 @@
+//! From socket events to records: reassembly, protocol parsers, stitching.
+//!
+//! ```text
+//! SocketEvent -> Trackers -> Streams -> infer -> Session (http1, http2, …) -> Exchange -> Record
+//! ```
+//! Pure: no eBPF, no polars, no clock, no I/O. Never panics on any bytes; memory is bounded by `Limits`.
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
+pub mod event;
+pub mod record;
+pub mod session;
+pub mod stream;
+pub mod tracker;
