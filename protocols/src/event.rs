@@ -59,6 +59,14 @@ pub enum SocketEvent {
         /// Addresses and the first name of each.
         names: Vec<(IpAddr, Arc<str>)>,
     },
+    /// Logged secrets of TLS connections, from `--tls-keys` or out of a pcapng. They may come after the bytes that they
+    /// open, and often come more than once.
+    Keys {
+        /// When they were read; in captures the time of the packets around them.
+        time: Timestamp,
+        /// Lines as in NSS's `SSLKEYLOGFILE`.
+        log: Arc<[u8]>,
+    },
 }
 
 impl SocketEvent {
@@ -72,7 +80,9 @@ impl SocketEvent {
             Self::State(event) => event.time,
             Self::Data(event) => event.time,
             Self::Lost(event) => event.time,
-            Self::Close { time, .. } | Self::Clock { time } | Self::Hosts { time, .. } => *time,
+            Self::Close { time, .. } | Self::Clock { time } | Self::Hosts { time, .. } | Self::Keys { time, .. } => {
+                *time
+            }
         }
     }
 }
