@@ -26,6 +26,8 @@
 )]
 
 pub mod event;
+pub mod http1;
+pub mod infer;
 pub mod record;
 pub mod session;
 pub mod stream;
