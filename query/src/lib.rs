@@ -1,1 +1,28 @@
-//! placeholder
+//! The columnar store and the query language of explore.
+//!
+//! ```text
+//! Record -> Store: column builders -> sealed chunks -> retention; Snapshot shares the chunks
+//! text -> tokens -> Ast -> Plan (names and types resolved) -> polars LazyFrame -> Table -> export
+//! ```
+//!
+//! polars is named in this crate only, and of the language only `lower` knows it. Nothing here looks at a clock: "now"
+//! comes in with the [`Context`].
+
+#![forbid(unsafe_code)]
+
+mod complete;
+mod error;
+pub mod export;
+mod query;
+pub mod schema;
+pub mod snapshot;
+mod store;
+mod table;
+mod types;
+
+pub use complete::{Completion, CompletionKind, complete};
+pub use error::{QueryError, Span};
+pub use query::{Context, Query, Streaming};
+pub use store::{Evicted, ProbeRow, Snapshot, Store, StoreOptions};
+pub use table::{OutputColumn, Table, Value};
+pub use types::Type;
