@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::event::{Direction, Transport};
+use crate::keys::KeyLog;
 use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
 use crate::{http1, tracker};
 
@@ -61,6 +62,8 @@ pub struct Start {
     pub decrypted: bool,
     /// The HTTP/1 request that asked for `Upgrade: h2c`, and that goes on as stream 1.
     pub upgrade: Option<Box<Exchange>>,
+    /// Logged TLS secrets. When new ones come, every TLS session is advanced again.
+    pub keys: KeyLog,
     /// What is kept of bodies, and the bounds on memory.
     pub config: Arc<tracker::Config>,
 }

@@ -28,6 +28,7 @@
 pub mod event;
 pub mod http1;
 pub mod infer;
+pub mod keys;
 pub mod record;
 pub mod session;
 pub mod stream;

@@ -6,7 +6,7 @@
 
 use crate::event::{Direction, Endpoint, Timestamp, Transport};
 use crate::record::Record;
-use crate::stream::{Mark, Streams};
+use crate::stream::{Hole, Mark, Streams};
 
 /// One protocol on one connection.
 pub trait Session: Send {
@@ -129,6 +129,18 @@ impl<'a> Sink<'a> {
         self.steps.push(Step::Switch(switch));
     }
 
+    /// Bytes were decrypted: they belong to the connection's plaintext. The mark's source is [`Source::Keylog`].
+    ///
+    /// [`Source::Keylog`]: crate::event::Source::Keylog
+    pub fn plaintext(&mut self, direction: Direction, bytes: Vec<u8>, mark: Mark) {
+        self.steps.push(Step::Plaintext { direction, bytes, mark });
+    }
+
+    /// Plaintext is missing here: about that many bytes.
+    pub fn plaintext_hole(&mut self, direction: Direction, hole: Hole) {
+        self.steps.push(Step::PlaintextHole { direction, hole });
+    }
+
     /// Bytes that could not be parsed were skipped.
     pub fn skipped(&mut self, bytes: u64) {
         self.steps.push(Step::Skipped { bytes });
@@ -166,6 +178,22 @@ pub enum Step {
     },
     /// See [`Sink::switch`].
     Switch(Switch),
+    /// See [`Sink::plaintext`].
+    Plaintext {
+        /// Which way they went.
+        direction: Direction,
+        /// Without TLS's framing.
+        bytes: Vec<u8>,
+        /// Of the record that held them.
+        mark: Mark,
+    },
+    /// See [`Sink::plaintext_hole`].
+    PlaintextHole {
+        /// Which way they went.
+        direction: Direction,
+        /// How many, and why.
+        hole: Hole,
+    },
     /// See [`Sink::skipped`].
     Skipped {
         /// How many bytes.
