@@ -2,6 +2,8 @@
 //!
 //! Both give [`protocols::event::SocketEvent`] through [`EventSource`]; nothing above can tell them apart.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should"))]
+
 pub mod files;
 pub mod live;
 pub mod targets;
