@@ -1,0 +1,12 @@
+//! The real binary against real peers, on a live kernel: what explore prints is compared with the peer's own log.
+//!
+//! Every test is ignored unless asked for (`tests/run` asks as root): each captures only the processes that it starts.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
+mod explore;
+mod peers;
+mod privileges;
+mod scenarios;
+mod servers;
+mod targets;
