@@ -10,30 +10,30 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take before the test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `explore`. Killed when dropped.
-pub struct Explore {
+pub(crate) struct Explore {
     child: Child,
     folder: PathBuf,
 }
 
 /// What a finished `explore` left.
-pub struct Finished {
+pub(crate) struct Finished {
     /// Its exit status.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// Rows, from stdout (`--format json`).
-    pub rows: Vec<Value>,
+    pub(crate) rows: Vec<Value>,
     /// Bytes of stdout.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Everything on stderr.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Explore {
     /// Starts it with `--format json`, and returns when its hooks are attached.
     #[track_caller]
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let ready = folder.join("ready");
         let mut explore =
             Self::spawn(folder, &[&["--format", "json", "--ready-file", text(&ready)], arguments].concat());
@@ -47,7 +47,7 @@ impl Explore {
     }
 
     /// Starts it with just these arguments.
-    pub fn spawn(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn spawn(folder: &Path, arguments: &[&str]) -> Self {
         let create = |name: &str| File::create(folder.join(name)).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_explore"))
             .args(arguments)
@@ -61,14 +61,14 @@ impl Explore {
     }
 
     /// Sends SIGINT, as Ctrl-C does.
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
     /// Waits for its end.
     #[track_caller]
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         let mut status = None;
         wait_for("explore to end", || {
             status = self.child.try_wait().unwrap();
@@ -81,7 +81,7 @@ impl Explore {
 
     /// Ctrl-C, then its rows.
     #[track_caller]
-    pub fn stop(self) -> Finished {
+    pub(crate) fn stop(self) -> Finished {
         self.interrupt();
         self.finish()
     }
@@ -97,7 +97,7 @@ impl Drop for Explore {
 impl Finished {
     /// A field of the coverage line, such as `lost`.
     #[track_caller]
-    pub fn coverage(&self, field: &str) -> String {
+    pub(crate) fn coverage(&self, field: &str) -> String {
         let line = self.stderr.lines().last().unwrap_or_default();
         let fields = line.strip_prefix("coverage: ").unwrap_or_else(|| panic!("no coverage line:\n{}", self.stderr));
         let found = fields.split_whitespace().find_map(|part| part.split_once('=').filter(|(name, _)| *name == field));
@@ -106,19 +106,19 @@ impl Finished {
 
     /// Fails unless nothing was lost.
     #[track_caller]
-    pub fn assert_whole(&self) {
+    pub(crate) fn assert_whole(&self) {
         assert!(self.status.success(), "{}\n{}", self.status, self.stderr);
         assert_eq!(self.coverage("lost"), "0", "{}", self.stderr);
     }
 
     /// The rows as tuples of these columns, counted.
-    pub fn count(&self, columns: &[&str]) -> BTreeMap<Vec<String>, usize> {
+    pub(crate) fn count(&self, columns: &[&str]) -> BTreeMap<Vec<String>, usize> {
         counted(self.rows.iter().map(|row| columns.iter().map(|column| plain(&row[*column])).collect()))
     }
 }
 
 /// How often each occurs.
-pub fn counted(rows: impl Iterator<Item = Vec<String>>) -> BTreeMap<Vec<String>, usize> {
+pub(crate) fn counted(rows: impl Iterator<Item = Vec<String>>) -> BTreeMap<Vec<String>, usize> {
     let mut counts = BTreeMap::new();
     for row in rows {
         *counts.entry(row).or_insert(0) += 1;
@@ -127,13 +127,13 @@ pub fn counted(rows: impl Iterator<Item = Vec<String>>) -> BTreeMap<Vec<String>,
 }
 
 /// A JSON value as plain text: strings without quotes.
-pub fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Waits until `done`, at most [`PATIENCE`].
 #[track_caller]
-pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
@@ -142,11 +142,11 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// A file's text; empty where there is none.
-pub fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
 /// A path as an argument.
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -7,6 +7,7 @@
 mod explore;
 mod peers;
 mod privileges;
+mod protocols;
 mod scenarios;
 mod servers;
 mod targets;

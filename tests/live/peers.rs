@@ -7,27 +7,27 @@ use std::process::{Child, Command, Stdio};
 use crate::explore::{read, text, wait_for};
 
 /// A process that ends with the test.
-pub struct Peer {
+pub(crate) struct Peer {
     child: Child,
 }
 
 impl Peer {
     /// Starts it, output into `folder/NAME.log`.
     #[track_caller]
-    pub fn start(folder: &Path, name: &str, command: &mut Command) -> Self {
+    pub(crate) fn start(folder: &Path, name: &str, command: &mut Command) -> Self {
         let log = std::fs::File::create(folder.join(format!("{name}.log"))).unwrap();
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
         Self { child: child.unwrap_or_else(|error| panic!("{name}: {error} (tests/install brings it)")) }
     }
 
     /// Its pid.
-    pub fn pid(&self) -> String {
+    pub(crate) fn pid(&self) -> String {
         self.child.id().to_string()
     }
 
     /// Waits for it to end by itself.
     #[track_caller]
-    pub fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         let mut status = None;
         wait_for("a peer to end", || {
             status = self.child.try_wait().unwrap();
@@ -53,31 +53,31 @@ impl Drop for Peer {
 }
 
 /// A port that nobody listens on.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until somebody listens.
 #[track_caller]
-pub fn wait_for_port(port: u16) {
+pub(crate) fn wait_for_port(port: u16) {
     wait_for("a server to listen", || TcpStream::connect(("127.0.0.1", port)).is_ok());
 }
 
 /// A file beside this one.
-pub fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/live/peers").join(name)
 }
 
 /// A program that `tests/install` put aside.
-pub fn tool(name: &str) -> PathBuf {
+pub(crate) fn tool(name: &str) -> PathBuf {
     let folder = std::env::var("EXPLORE_TEST_TOOLS").expect("EXPLORE_TEST_TOOLS is set by tests/run");
     Path::new(&folder).join("bin").join(name)
 }
 
 /// nginx with an access log of its own.
-pub struct Nginx {
+pub(crate) struct Nginx {
     /// Where it listens, IPv4 and IPv6.
-    pub port: u16,
+    pub(crate) port: u16,
     folder: PathBuf,
     _master: Peer,
 }
@@ -85,7 +85,7 @@ pub struct Nginx {
 impl Nginx {
     /// Starts it with `workers` workers.
     #[track_caller]
-    pub fn start(folder: &Path, workers: u32) -> Self {
+    pub(crate) fn start(folder: &Path, workers: u32) -> Self {
         let port = free_port();
         let configuration = read(&script("nginx.conf"))
             .replace("@FOLDER@", text(folder))
@@ -105,7 +105,7 @@ impl Nginx {
     }
 
     /// Its access log: method, target, status, client port, bytes of body.
-    pub fn log(&self) -> Vec<[String; 5]> {
+    pub(crate) fn log(&self) -> Vec<[String; 5]> {
         let log = read(&self.folder.join("access.log"));
         log.lines().map(|line| line.splitn(5, ' ').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap()).collect()
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
 use tempfile::tempdir;
 
 use crate::explore::{Explore, Finished, counted, read, text};
@@ -153,7 +154,9 @@ fn check_server(name: &str, command: impl Fn(&str) -> Command) {
     assert_eq!(truth(&|_| true).len(), 8, "{log}");
     assert_eq!(finished.count(&columns), truth(&|_| true));
     assert_bodies(&finished);
-    assert!(finished.rows.iter().all(|row| row["role"] == "server" && row["pid"].to_string() == pid));
+    assert!(
+        finished.rows.iter().all(|row| row["role"] == "server" && row["pid"] == json!(pid.parse::<u32>().unwrap()))
+    );
 
     client.assert_whole();
     assert_eq!(client.count(&columns), truth(&|line| line.contains("?7 ") || line.contains("?8 ")));
@@ -175,7 +178,7 @@ fn assert_bodies(finished: &Finished) {
 
 /// Runs curl, quietly.
 #[track_caller]
-pub fn curl(arguments: &[&str]) {
+pub(crate) fn curl(arguments: &[&str]) {
     let output = Command::new("curl").arg("-sS").args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
