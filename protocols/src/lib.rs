@@ -25,6 +25,7 @@
     )
 )]
 
+pub mod content;
 pub mod event;
 pub mod http1;
 pub mod infer;
@@ -32,4 +33,5 @@ pub mod keys;
 pub mod record;
 pub mod session;
 pub mod stream;
+pub mod trace;
 pub mod tracker;
