@@ -28,6 +28,7 @@
 pub mod content;
 pub mod event;
 pub mod http1;
+pub mod http2;
 pub mod infer;
 pub mod keys;
 pub mod record;
