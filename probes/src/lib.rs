@@ -7,6 +7,7 @@
 pub mod files;
 pub mod live;
 pub mod targets;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -1,0 +1,150 @@
+//! Which TLS library a file is or holds, and the hooks that read its plaintext.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use protocols::event::Source;
+
+use crate::tls::image::{Function, Image, open};
+use crate::tls::{Call, Exit, Hook, golang, sites};
+
+/// A TLS library, with what is to be hooked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    /// Which.
+    pub source: Source,
+    /// As it names itself, such as `OpenSSL 3.0.17`, else null.
+    pub version: Option<String>,
+    /// GNU build id, hex.
+    pub build_id: Option<String>,
+    /// What to hook; never empty.
+    pub hooks: Vec<Hook>,
+}
+
+/// Why a file's TLS cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It holds no TLS library that explore knows.
+    NoLibrary,
+    /// It is a TLS library, or holds one, but there is nothing to find its functions by.
+    NoSymbols(&'static str),
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+const OPENSSL: [(&str, Call); 5] = [
+    ("SSL_read", Call::Read),
+    ("SSL_write", Call::Write),
+    ("SSL_read_ex", Call::ReadCounted),
+    ("SSL_write_ex", Call::WriteCounted),
+    ("SSL_free", Call::Free),
+];
+
+const GNUTLS: [(&str, Call); 4] = [
+    ("gnutls_record_recv", Call::Read),
+    ("gnutls_record_send2", Call::Write),
+    ("gnutls_record_send", Call::Write),
+    ("gnutls_deinit", Call::Free),
+];
+
+const GO: [(&str, Call); 2] = [("crypto/tls.(*Conn).Read", Call::GoRead), ("crypto/tls.(*Conn).Write", Call::GoWrite)];
+
+/// Looks into an executable or shared object.
+///
+/// # Errors
+/// [`Refusal`] says why there is nothing to hook.
+pub fn inspect(path: &Path) -> Result<Library, Refusal> {
+    let data = open(path).map_err(|error| Refusal::Unreadable(error.to_string()))?;
+    let image = Image::parse(&data).map_err(Refusal::Unreadable)?;
+    if let Some(version) = golang::version(&image) {
+        return go(&image, version);
+    }
+    let names: Vec<&'static str> = OPENSSL.iter().chain(&GNUTLS).map(|(name, _)| *name).collect();
+    let functions = image.functions(&names);
+    if functions.contains_key("SSL_read") && functions.contains_key("SSL_write") {
+        return openssl(&image, &functions);
+    }
+    if functions.contains_key("gnutls_record_recv") {
+        return gnutls(&image, &functions);
+    }
+    match image.version("OpenSSL ").or_else(|| image.version("AWS-LC ")) {
+        // libcrypto names its version too: only a library with TLS's own strings is one.
+        Some(_) if image.contains(b"ssl3_read_bytes\0") || image.contains(b"ssl_read_internal\0") => {
+            Err(Refusal::NoSymbols("static OpenSSL, no symbols"))
+        }
+        _ => Err(Refusal::NoLibrary),
+    }
+}
+
+fn openssl(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Result<Library, Refusal> {
+    let boring = image.has_symbol(|name| {
+        name.contains("BORINGSSL") || name.starts_with("AWSLC_") || name == "SSL_CTX_set_grease_enabled"
+    });
+    let version = ["OpenSSL ", "LibreSSL ", "AWS-LC "].iter().find_map(|prefix| image.version(prefix));
+    let mut hooks = Vec::new();
+    for (names, inner) in
+        [(["SSL_read", "SSL_read_ex"], Call::ReadCounted), (["SSL_write", "SSL_write_ex"], Call::WriteCounted)]
+    {
+        match inner_function(image, functions, names) {
+            Some(address) => hooks.extend(hook(image, names[0], inner, Function { address, len: 0 })),
+            None => hooks.extend(
+                OPENSSL
+                    .iter()
+                    .filter(|(name, _)| names.contains(name))
+                    .filter_map(|(name, call)| hook(image, name, *call, *functions.get(name)?)),
+            ),
+        }
+    }
+    hooks.extend(functions.get("SSL_free").and_then(|function| hook(image, "SSL_free", Call::Free, *function)));
+    library(image, if boring { Source::BoringSsl } else { Source::OpenSsl }, version, hooks)
+}
+
+/// The function that both wrappers of a direction call, if it is cheap to hook.
+fn inner_function(
+    image: &Image<'_>,
+    functions: &HashMap<&'static str, Function>,
+    names: [&'static str; 2],
+) -> Option<u64> {
+    let [plain, counted] = names.map(|name| {
+        let function = *functions.get(name)?;
+        sites::inner_call(&image.code(function)?, function.address)
+    });
+    let inner = plain.filter(|inner| counted == Some(*inner))?;
+    sites::is_emulated(&image.bytes(inner, 16)?, inner).then_some(inner)
+}
+
+fn gnutls(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Result<Library, Refusal> {
+    // `gnutls_record_send` ends in a jump to `gnutls_record_send2`: hooking both would count each write twice.
+    let skip = functions.contains_key("gnutls_record_send2").then_some("gnutls_record_send");
+    let hooks = GNUTLS.iter().filter(|(name, _)| Some(*name) != skip);
+    let hooks = hooks.filter_map(|(name, call)| hook(image, name, *call, *functions.get(name)?)).collect();
+    library(image, Source::GnuTls, image.version("GnuTLS "), hooks)
+}
+
+fn go(image: &Image<'_>, version: String) -> Result<Library, Refusal> {
+    let functions = golang::functions(image, &GO.map(|(name, _)| name));
+    if functions.is_empty() {
+        // The linker drops what is not called: a Go program without crypto/tls.
+        return Err(Refusal::NoLibrary);
+    }
+    let hooks = functions.into_iter().filter_map(|(name, function)| {
+        let (_, call) = *GO.iter().find(|(known, _)| *known == name)?;
+        let start = image.file_offset(function.address)?;
+        let returns = sites::returns(&image.code(function)?, function.address)?;
+        let returns = returns.into_iter().map(|offset| start.saturating_add(offset)).collect();
+        Some(Hook { symbol: name, call, entry: start, exit: Exit::Instructions(returns) })
+    });
+    library(image, Source::Go, Some(version), hooks.collect())
+}
+
+fn library(image: &Image<'_>, source: Source, version: Option<String>, hooks: Vec<Hook>) -> Result<Library, Refusal> {
+    if hooks.is_empty() {
+        return Err(Refusal::NoSymbols("functions are not in the file's loaded part"));
+    }
+    Ok(Library { source, version, build_id: image.build_id(), hooks })
+}
+
+fn hook(image: &Image<'_>, symbol: &'static str, call: Call, function: Function) -> Option<Hook> {
+    let exit = if call == Call::Free { Exit::None } else { Exit::Return };
+    Some(Hook { symbol, call, entry: image.file_offset(function.address)?, exit })
+}
