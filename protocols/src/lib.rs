@@ -32,6 +32,7 @@ pub mod http2;
 pub mod infer;
 pub mod keys;
 pub mod record;
+pub mod route;
 pub mod session;
 pub mod stream;
 pub mod trace;
