@@ -8,13 +8,13 @@ use std::sync::Arc;
 use crate::event::{Direction, Transport};
 use crate::keys::KeyLog;
 use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
-use crate::{http1, tracker};
+use crate::{dns, http1, tracker};
 
 /// Protocols on byte streams (TCP, Unix sockets, decrypted TLS).
-const STREAMS: &[Protocol] = &[http1::PROTOCOL];
+const STREAMS: &[Protocol] = &[http1::PROTOCOL, dns::PROTOCOL];
 
 /// Protocols on UDP.
-const DATAGRAMS: &[DatagramProtocol] = &[];
+const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];
 
 /// The protocol that [`crate::session::Switch::Http2`] starts.
 const HTTP2: Option<Protocol> = None;

@@ -26,6 +26,7 @@
 )]
 
 pub mod content;
+pub mod dns;
 pub mod event;
 pub mod http1;
 pub mod http2;
