@@ -25,6 +25,7 @@ fn udp(criterion: &mut Criterion) {
         transport: Transport::Udp,
         decrypted: false,
         upgrade: None,
+        keys: protocols::keys::KeyLog::default(),
         config: std::sync::Arc::default(),
     };
     let bytes = (QUERY.len() + RESPONSE.len()) as u64 * u64::from(PAIRS);
