@@ -23,6 +23,49 @@ pub enum Record {
     Conn(Box<Conn>),
 }
 
+impl Record {
+    /// Its table.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Grpc(_) => "grpc",
+            Self::Pgsql(_) => "pgsql",
+            Self::Dns(_) => "dns",
+            Self::Tls(_) => "tls",
+            Self::Conn(_) => "conns",
+        }
+    }
+
+    /// Table and common columns of an exchange; null for a connection.
+    #[must_use]
+    pub fn exchange(&self) -> Option<(&'static str, &Common)> {
+        let common = match self {
+            Self::Http(row) => &row.common,
+            Self::Grpc(row) => &row.common,
+            Self::Pgsql(row) => &row.common,
+            Self::Dns(row) => &row.common,
+            Self::Tls(row) => &row.common,
+            Self::Conn(_) => return None,
+        };
+        Some((self.table(), common))
+    }
+
+    /// As [`Self::exchange`], to be changed.
+    pub fn exchange_mut(&mut self) -> Option<(&'static str, &mut Common)> {
+        let table = self.table();
+        let common = match self {
+            Self::Http(row) => &mut row.common,
+            Self::Grpc(row) => &mut row.common,
+            Self::Pgsql(row) => &mut row.common,
+            Self::Dns(row) => &mut row.common,
+            Self::Tls(row) => &mut row.common,
+            Self::Conn(_) => return None,
+        };
+        Some((table, common))
+    }
+}
+
 /// The columns that every table of exchanges has.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Common {

@@ -11,6 +11,9 @@ use std::ops::{Index, IndexMut};
 
 use crate::event::{Direction, Source, Timestamp};
 
+/// What one entry of a stream's books takes, roughly.
+const ENTRY_BYTES: usize = 64;
+
 /// When and by whom a byte was sent or received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
@@ -88,6 +91,20 @@ pub struct DataStream {
     tail: u64,
     buffered: usize,
     end: Option<End>,
+    totals: Totals,
+}
+
+/// What has passed through a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// True bytes, from the first that was seen: those that are there, those that were cut and those that were lost.
+    pub bytes: u64,
+    /// Of these, bytes that were kept.
+    pub kept: u64,
+    /// Of these, bytes that were lost.
+    pub lost: u64,
+    /// Lost bytes that the cursor has moved over.
+    pub lost_passed: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -142,13 +159,34 @@ impl DataStream {
     /// Nothing has ever come.
     #[must_use]
     pub fn is_unused(&self) -> bool {
-        self.cursor.is_none()
+        self.totals.bytes == 0 && self.waiting.is_empty()
     }
 
-    /// Bytes held in memory, in order or not.
+    /// Bytes held in memory, in order or not, with what keeps account of them.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.buffered.saturating_add(self.waiting_bytes)
+        let entries = self.marks.len().saturating_add(self.waiting.len()).saturating_add(self.pieces.len());
+        self.buffered.saturating_add(self.waiting_bytes).saturating_add(entries.saturating_mul(ENTRY_BYTES))
+    }
+
+    /// What has passed so far.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Whether bytes that came too early wait for missing ones.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The stream begins here, whatever comes first: what precedes the first bytes seen is missing.
+    pub fn begin_at(&mut self, position: u64) {
+        if self.cursor.is_none() {
+            self.cursor = Some(position);
+            self.tail = position;
+        }
     }
 
     /// Who sent the byte at `position`, and when. Null for bytes that have not come, and for those left behind by more
@@ -210,6 +248,7 @@ impl DataStream {
                     hole.len = hole.len.saturating_sub(moved);
                     if hole.lost {
                         skipped.lost = true;
+                        self.totals.lost_passed = self.totals.lost_passed.saturating_add(moved);
                     } else {
                         skipped.cut = true;
                     }
@@ -236,15 +275,19 @@ impl DataStream {
             self.tail = position;
         }
         if position > self.tail {
-            self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
-            let waiting = Waiting { bytes: bytes.to_vec(), original_len, mark };
-            if let Some(old) = self.waiting.insert(position, waiting) {
-                self.waiting_bytes = self.waiting_bytes.saturating_sub(old.bytes.len());
-            }
+            self.wait(position, bytes, original_len, mark);
             return;
         }
         self.append(position, bytes, original_len, mark);
         self.take_waiting();
+    }
+
+    /// Notes that bytes are missing after those that have come, where the length is known by other means than positions.
+    pub fn miss(&mut self, hole: Hole) {
+        if hole.len > 0 {
+            self.begin_at(0);
+            self.push_hole(hole);
+        }
     }
 
     /// Notes that nothing follows `position` (null: what has come so far).
@@ -273,6 +316,21 @@ impl DataStream {
         len
     }
 
+    /// Nothing more will come: what is missing, in the middle or before the end, is lost. Returns how many bytes that is.
+    pub fn give_up(&mut self, time: Timestamp) -> u64 {
+        let mut lost = 0_u64;
+        while self.is_waiting() {
+            lost = lost.saturating_add(self.give_up_waiting());
+        }
+        self.end(None, time);
+        let missing = self.end.map_or(0, |end| end.position.saturating_sub(self.tail));
+        if missing > 0 {
+            self.begin_at(0);
+            self.push_hole(Hole { len: missing, lost: true });
+        }
+        lost.saturating_add(missing)
+    }
+
     /// Frees memory: turns what is buffered into a lost hole, so that a parser that cannot go on starts again behind it.
     /// Returns how many bytes were let go.
     pub fn forget(&mut self) -> u64 {
@@ -282,8 +340,25 @@ impl DataStream {
         self.buffered = 0;
         if len > 0 {
             self.pieces.push_back(Piece::Hole(Hole { len, lost: true }));
+            self.totals.lost = self.totals.lost.saturating_add(kept);
+            self.totals.kept = self.totals.kept.saturating_sub(kept);
+        }
+        // The first covers the byte that was read last, the last covers what follows the hole.
+        while self.marks.len() > 2 {
+            self.marks.remove(1);
         }
         kept
+    }
+
+    fn wait(&mut self, position: u64, bytes: &[u8], original_len: u64, mark: Mark) {
+        let old = self.waiting.get(&position);
+        // Sent again: what was seen first counts, unless now there is more of it.
+        if old.is_some_and(|old| (old.bytes.len(), old.original_len) >= (bytes.len(), original_len)) {
+            return;
+        }
+        let old = self.waiting.insert(position, Waiting { bytes: bytes.to_vec(), original_len, mark });
+        let freed = old.map_or(0, |old| old.bytes.len());
+        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len()).saturating_sub(freed);
     }
 
     fn append(&mut self, position: u64, bytes: &[u8], original_len: u64, mark: Mark) {
@@ -303,6 +378,8 @@ impl DataStream {
                 self.pieces.push_back(Piece::Run { bytes: fresh.to_vec(), read: 0 });
             }
             self.buffered = self.buffered.saturating_add(fresh.len());
+            self.totals.kept = self.totals.kept.saturating_add(fresh.len() as u64);
+            self.totals.bytes = self.totals.bytes.saturating_add(fresh.len() as u64);
             self.tail = self.tail.saturating_add(fresh.len() as u64);
         }
         let cut = position.saturating_add(original_len).saturating_sub(self.tail);
@@ -313,6 +390,10 @@ impl DataStream {
 
     fn push_hole(&mut self, hole: Hole) {
         self.tail = self.tail.saturating_add(hole.len);
+        self.totals.bytes = self.totals.bytes.saturating_add(hole.len);
+        if hole.lost {
+            self.totals.lost = self.totals.lost.saturating_add(hole.len);
+        }
         match self.pieces.back_mut() {
             Some(Piece::Hole(last)) if last.lost == hole.lost => last.len = last.len.saturating_add(hole.len),
             _ => self.pieces.push_back(Piece::Hole(hole)),

@@ -1,9 +1,29 @@
 //! `Trackers`: the connections of a session, from events to records.
 
-use std::borrow::Cow;
+mod account;
+mod connection;
+mod datagrams;
+mod desk;
+mod exchanges;
+mod judge;
+mod layer;
+mod names;
+mod processes;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod twins;
 
-use crate::event::{SocketEvent, Timestamp};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use self::connection::Connection;
+use self::desk::Desk;
+use crate::event::{Data, Open, SocketEvent, SocketId, State, Timestamp, Transport};
 use crate::record::{Common, Record};
+
+/// How often time-outs are looked at, ns.
+const TICK: u64 = 20_000_000;
 
 /// What is kept, and how much of it.
 #[derive(Debug, Clone)]
@@ -16,6 +36,15 @@ pub struct Config {
     pub redact: bool,
     /// Bounds on memory.
     pub limits: Limits,
+}
+
+impl Config {
+    /// Whether rows of one of these tables are wanted.
+    #[must_use]
+    pub fn wants_any(&self, tables: &[&str]) -> bool {
+        let Some(wanted) = &self.protocols else { return true };
+        wanted.iter().any(|name| tables.iter().any(|table| table.eq_ignore_ascii_case(name)))
+    }
 }
 
 impl Default for Config {
@@ -54,32 +83,192 @@ impl Default for Limits {
 /// All connections of one session. Feed it events in order; it gives records as they complete.
 #[derive(Debug)]
 pub struct Trackers {
-    coverage: Coverage,
+    sockets: HashMap<SocketId, Connection>,
+    /// Sockets in the order in which they are considered for eviction.
+    queue: VecDeque<SocketId>,
+    /// Sockets on which time may change something.
+    pending: BTreeSet<SocketId>,
+    next_tick: Timestamp,
+    desk: Desk,
 }
 
 impl Trackers {
     /// An empty session.
     #[must_use]
-    pub fn new(_config: Config) -> Self {
-        Self { coverage: Coverage::default() }
+    pub fn new(config: Config) -> Self {
+        Self {
+            sockets: HashMap::new(),
+            queue: VecDeque::new(),
+            pending: BTreeSet::new(),
+            next_tick: Timestamp::default(),
+            desk: Desk::new(config),
+        }
     }
 
     /// Takes one event; calls `emit` for every record that it completes.
-    pub fn handle(&mut self, _event: SocketEvent, _emit: &mut dyn FnMut(Record)) {}
+    pub fn handle(&mut self, event: SocketEvent, emit: &mut dyn FnMut(Record)) {
+        self.pass_time(event.time(), emit);
+        match event {
+            SocketEvent::Session(session) => self.desk.session(session),
+            SocketEvent::Process(event) => self.desk.process(event),
+            SocketEvent::Hosts { names, .. } => self.desk.scene.names.hosts(names),
+            SocketEvent::Lost(lost) => self.desk.lost(lost),
+            SocketEvent::Clock { .. } => {}
+            SocketEvent::Keys { log, .. } => self.keys(&log, emit),
+            SocketEvent::Open(open) => self.open(open, emit),
+            SocketEvent::State(state) => self.state(state, emit),
+            SocketEvent::Data(data) => self.data(&data, emit),
+            SocketEvent::Close { time, socket } => {
+                if let Some(mut connection) = self.sockets.remove(&socket) {
+                    self.pending.remove(&socket);
+                    connection.closed = connection.closed.or(Some(time));
+                    self.desk.end(&mut connection, Some(time), emit);
+                }
+            }
+        }
+    }
 
     /// The input has ended: emits what is still open as it stands, then every open connection.
-    pub fn finish(&mut self, _emit: &mut dyn FnMut(Record)) {}
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Record)) {
+        let mut connections: Vec<Connection> = self.sockets.drain().map(|(_, connection)| connection).collect();
+        connections.sort_by_key(|connection| (connection.number.unwrap_or(u64::MAX), connection.socket));
+        self.queue.clear();
+        self.pending.clear();
+        for connection in &mut connections {
+            self.desk.end(connection, None, emit);
+        }
+    }
 
     /// Exchanges begun and not answered, oldest first.
     #[must_use]
     pub fn in_flight(&self) -> Vec<InFlight> {
-        Vec::new()
+        self.desk.in_flight()
     }
 
     /// What was seen and what was not.
     #[must_use]
     pub fn coverage(&self) -> &Coverage {
-        &self.coverage
+        &self.desk.coverage
+    }
+
+    /// Connections known now, and the bytes of memory that they take, roughly.
+    #[must_use]
+    pub fn load(&self) -> (usize, usize) {
+        (self.sockets.len(), self.desk.memory)
+    }
+
+    fn open(&mut self, open: Open, emit: &mut dyn FnMut(Record)) {
+        if self.sockets.contains_key(&open.socket) {
+            return;
+        }
+        let connection = Connection::new(open, &self.desk.scene);
+        self.insert(connection, emit);
+    }
+
+    fn insert(&mut self, mut connection: Connection, emit: &mut dyn FnMut(Record)) {
+        while self.sockets.len() >= self.desk.scene.config.limits.connections.max(1) && self.evict(emit) {}
+        self.desk.settle(&mut connection);
+        // The queue still names connections that have closed.
+        if self.queue.len() > self.sockets.len().saturating_mul(2).saturating_add(1024) {
+            self.queue.retain(|socket| self.sockets.contains_key(socket));
+        }
+        self.queue.push_back(connection.socket);
+        self.sockets.insert(connection.socket, connection);
+    }
+
+    fn state(&mut self, state: State, emit: &mut dyn FnMut(Record)) {
+        let Some(connection) = self.sockets.get_mut(&state.socket) else { return };
+        connection.change(state.time, state.change, &self.desk.scene);
+        self.desk.read_on(connection, emit);
+        self.note(state.socket);
+    }
+
+    fn data(&mut self, data: &Data, emit: &mut dyn FnMut(Record)) {
+        if !self.sockets.contains_key(&data.socket) {
+            let transport = if data.peer.is_some() { Transport::Udp } else { Transport::Tcp };
+            let connection = Connection::unknown(data.socket, data.time, transport, &self.desk.scene);
+            self.insert(connection, emit);
+        }
+        let Some(connection) = self.sockets.get_mut(&data.socket) else { return };
+        connection.used = true;
+        self.desk.data(connection, data, emit);
+        self.note(data.socket);
+        if self.desk.memory > self.desk.scene.config.limits.total_bytes {
+            self.relieve(emit);
+        }
+    }
+
+    fn keys(&mut self, log: &[u8], emit: &mut dyn FnMut(Record)) {
+        if !self.desk.keys.add(log) {
+            return;
+        }
+        let mut encrypted: Vec<SocketId> =
+            self.sockets.values().filter(|connection| connection.wire.is_tls()).map(|known| known.socket).collect();
+        encrypted.sort_unstable();
+        for socket in encrypted {
+            if let Some(connection) = self.sockets.get_mut(&socket) {
+                self.desk.read_on(connection, emit);
+            }
+            self.note(socket);
+        }
+    }
+
+    /// Notes whether time may change something about the socket.
+    fn note(&mut self, socket: SocketId) {
+        if self.sockets.get(&socket).is_some_and(Connection::is_pending) {
+            self.pending.insert(socket);
+        } else {
+            self.pending.remove(&socket);
+        }
+    }
+
+    fn pass_time(&mut self, now: Timestamp, emit: &mut dyn FnMut(Record)) {
+        self.desk.now = self.desk.now.max(now);
+        if now < self.next_tick {
+            return;
+        }
+        self.next_tick = Timestamp(now.0.saturating_add(TICK));
+        let pending: Vec<SocketId> = self.pending.iter().copied().collect();
+        for socket in pending {
+            if let Some(connection) = self.sockets.get_mut(&socket) {
+                self.desk.tick(connection, now, emit);
+            }
+            self.note(socket);
+        }
+    }
+
+    /// Lets the connection go that was not used for longest, roughly. Returns whether there was one.
+    fn evict(&mut self, emit: &mut dyn FnMut(Record)) -> bool {
+        while let Some(socket) = self.queue.pop_front() {
+            let Some(connection) = self.sockets.get_mut(&socket) else { continue };
+            if std::mem::take(&mut connection.used) {
+                self.queue.push_back(socket);
+                continue;
+            }
+            if let Some(mut connection) = self.sockets.remove(&socket) {
+                self.pending.remove(&socket);
+                self.desk.lose("connection_limit", 1, 0);
+                self.desk.end(&mut connection, None, emit);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Too much memory in all: buffered bytes go first, of connections that were not used for longest, then connections.
+    fn relieve(&mut self, emit: &mut dyn FnMut(Record)) {
+        let limit = self.desk.scene.config.limits.total_bytes;
+        for _ in 0..self.queue.len() {
+            if self.desk.memory <= limit {
+                return;
+            }
+            let Some(socket) = self.queue.pop_front() else { break };
+            let Some(connection) = self.sockets.get_mut(&socket) else { continue };
+            self.queue.push_back(socket);
+            self.desk.relieve(connection, emit);
+            self.note(socket);
+        }
+        while self.desk.memory > limit && self.evict(emit) {}
     }
 }
 

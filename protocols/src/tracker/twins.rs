@@ -1,0 +1,151 @@
+//! Column `twin`: the same exchange seen from both ends.
+//!
+//! Both ends of a connection name the same two ports. On connections that were seen from their beginning the request
+//! stands at the same position in both; on others the oldest that has no twin yet is taken, if it began about then.
+
+use std::collections::HashMap;
+
+use crate::event::{Address, Endpoint, SocketId, Timestamp, Transport};
+use crate::record::Role;
+
+/// How far apart two ends see the same request begin, at most, where positions do not tell, ns.
+const MOST_APART: u64 = 1_000_000_000;
+
+/// Most exchanges of one pair of ports that wait for a twin.
+const MOST_WAITING: usize = 4096;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Ports {
+    transport: Transport,
+    client: u16,
+    server: u16,
+}
+
+/// What tells an exchange from others.
+#[derive(Debug, Clone)]
+pub(super) struct Sight {
+    pub(super) id: u64,
+    pub(super) socket: SocketId,
+    pub(super) transport: Transport,
+    pub(super) role: Role,
+    pub(super) local: Endpoint,
+    pub(super) remote: Endpoint,
+    pub(super) protocol: &'static str,
+    pub(super) position: u64,
+    pub(super) midstream: bool,
+    pub(super) time: Timestamp,
+}
+
+impl Sight {
+    fn ports(&self) -> Option<Ports> {
+        let (client, server) = match self.role {
+            Role::Client => (&self.local, &self.remote),
+            Role::Server => (&self.remote, &self.local),
+        };
+        Some(Ports { transport: self.transport, client: client.port?, server: server.port? })
+    }
+
+    fn mirrors(&self, other: &Self) -> bool {
+        self.role != other.role
+            && self.socket != other.socket
+            && self.protocol == other.protocol
+            && same(self.local.address.as_ref(), other.remote.address.as_ref())
+            && same(self.remote.address.as_ref(), other.local.address.as_ref())
+            && if self.midstream || other.midstream {
+                self.time.since(other.time).max(other.time.since(self.time)) <= MOST_APART
+            } else {
+                self.position == other.position
+            }
+    }
+}
+
+/// Unknown addresses (a wildcard bind) contradict nothing.
+fn same(one: Option<&Address>, other: Option<&Address>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Twins {
+    waiting: HashMap<Ports, Vec<Sight>>,
+}
+
+impl Twins {
+    /// An exchange began; returns the `id` of the one that it is, seen from the other end, if that has begun too.
+    pub(super) fn meet(&mut self, sight: Sight) -> Option<u64> {
+        let waiting = self.waiting.entry(sight.ports()?).or_default();
+        if let Some(at) = waiting.iter().position(|other| other.mirrors(&sight)) {
+            return Some(waiting.remove(at).id);
+        }
+        if waiting.len() < MOST_WAITING {
+            waiting.push(sight);
+        }
+        None
+    }
+
+    /// The exchange has ended: it waits no longer.
+    pub(super) fn forget(&mut self, sight: &Sight) {
+        let Some(ports) = sight.ports() else { return };
+        let Some(waiting) = self.waiting.get_mut(&ports) else { return };
+        waiting.retain(|other| other.id != sight.id);
+        if waiting.is_empty() {
+            self.waiting.remove(&ports);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(id: u64, role: Role, position: u64) -> Sight {
+        let end = |port| Endpoint::ip("127.0.0.1".parse().unwrap(), port);
+        let (local, remote) = if role == Role::Client { (end(40000), end(80)) } else { (end(80), end(40000)) };
+        let socket = SocketId(if role == Role::Client { 1 } else { 2 });
+        Sight {
+            id,
+            socket,
+            transport: Transport::Tcp,
+            role,
+            local,
+            remote,
+            protocol: "http",
+            position,
+            midstream: false,
+            time: Timestamp(id),
+        }
+    }
+
+    #[test]
+    fn the_same_position_on_the_mirrored_connection_is_the_same_exchange() {
+        let mut twins = Twins::default();
+        assert_eq!(twins.meet(sight(1, Role::Client, 0)), None);
+        assert_eq!(twins.meet(sight(2, Role::Client, 90)), None);
+        assert_eq!(twins.meet(sight(3, Role::Server, 90)), Some(2));
+        assert_eq!(twins.meet(sight(4, Role::Server, 0)), Some(1));
+        assert!(twins.waiting.values().all(Vec::is_empty));
+    }
+
+    #[test]
+    fn other_addresses_are_other_connections() {
+        let mut twins = Twins::default();
+        twins.meet(sight(1, Role::Client, 0));
+        let far = Sight { remote: Endpoint::ip("10.0.0.9".parse().unwrap(), 40000), ..sight(2, Role::Server, 0) };
+        assert_eq!(twins.meet(far), None);
+        let wildcard = Sight { local: Endpoint { address: None, port: Some(80) }, ..sight(3, Role::Server, 0) };
+        assert_eq!(twins.meet(wildcard), Some(1));
+    }
+
+    #[test]
+    fn joined_midstream_the_oldest_of_about_that_time_is_taken() {
+        let mut twins = Twins::default();
+        let joined = |id, role, time| Sight { midstream: true, time: Timestamp(time), ..sight(id, role, id * 100) };
+        twins.meet(joined(1, Role::Client, 0));
+        twins.meet(joined(2, Role::Client, 5_000_000_000));
+        assert_eq!(twins.meet(joined(3, Role::Server, 5_000_100_000)), Some(2));
+        twins.forget(&joined(1, Role::Client, 0));
+        assert!(twins.waiting.is_empty());
+    }
+}
