@@ -1,0 +1,132 @@
+//! The configuration file: TOML with the options' names, and saved queries.
+//!
+//! ```toml
+//! body = "4KiB"
+//! exclude-port = [22, 9100]
+//!
+//! [queries]
+//! "failing routes" = "http where status >= 500 | count by route"
+//! ```
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a configuration file says.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    /// Options in the file's order.
+    pub(super) settings: Vec<Setting>,
+    /// Saved queries: name and text.
+    pub(crate) queries: Vec<(String, String)>,
+    text: String,
+}
+
+/// One option.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// The option's long name.
+    pub(super) name: String,
+    /// Its values, as they would be typed.
+    pub(super) values: Vec<String>,
+    /// Byte offset of its value.
+    pub(super) at: usize,
+}
+
+/// Reads and parses.
+///
+/// # Errors
+/// With path, line, column and a caret.
+pub(super) fn read(path: &Path) -> Result<Config, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {}", path.display(), crate::failure::reason(&error)))?;
+    parse(path, text)
+}
+
+fn parse(path: &Path, text: String) -> Result<Config, String> {
+    let mut config = Config { text, ..Config::default() };
+    let table = match DeTable::parse(&config.text) {
+        Ok(table) => table.into_inner(),
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            return Err(self::at(path, &config, at, error.message()));
+        }
+    };
+    let mut settings = Vec::new();
+    let mut queries = Vec::new();
+    for (key, value) in &table {
+        let name = key.get_ref().as_ref();
+        match value.get_ref() {
+            DeValue::Table(table) if name == "queries" => {
+                for (name, query) in table {
+                    match query.get_ref().as_str() {
+                        Some(query) => queries.push((name.get_ref().to_string(), query.to_owned())),
+                        None => return Err(self::at(path, &config, query.span().start, "a saved query is a string")),
+                    }
+                }
+            }
+            DeValue::Array(values) => {
+                let values = values.iter().map(|value| scalar(path, &config, value)).collect::<Result<_, _>>()?;
+                settings.push(Setting { name: name.replace('_', "-"), values, at: value.span().start });
+            }
+            _ => {
+                let values = vec![scalar(path, &config, value)?];
+                settings.push(Setting { name: name.replace('_', "-"), values, at: value.span().start });
+            }
+        }
+    }
+    config.settings = settings;
+    config.queries = queries;
+    Ok(config)
+}
+
+/// A value as it would be typed.
+fn scalar(path: &Path, config: &Config, value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+    Ok(match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        other => {
+            let message =
+                format!("a {} says nothing here; options are strings, numbers, true or false", other.type_str());
+            return Err(at(path, config, value.span().start, &message));
+        }
+    })
+}
+
+/// `message` with path, line and column, and a caret under the place.
+pub(super) fn at(path: &Path, config: &Config, offset: usize, message: &str) -> String {
+    let before = config.text.get(..offset).unwrap_or(&config.text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count();
+    let shown = config.text.lines().nth(line - 1).unwrap_or_default();
+    format!("{}:{line}:{}: {message}\n  {shown}\n  {:column$}^", path.display(), column + 1, "",)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_and_saved_queries() {
+        let text = "body = \"4KiB\"\nexclude_port = [22, 9100]\nno-tls = true\n[queries]\nslow = \"http where latency > 1s\"\n";
+        let config = parse(Path::new("x.toml"), text.to_owned()).unwrap();
+        let settings: Vec<_> = config.settings.iter().map(|s| (s.name.as_str(), s.values.clone())).collect();
+        assert!(settings.contains(&("body", vec!["4KiB".to_owned()])));
+        assert!(settings.contains(&("exclude-port", vec!["22".to_owned(), "9100".to_owned()])));
+        assert!(settings.contains(&("no-tls", vec!["true".to_owned()])));
+        assert_eq!(config.queries, [("slow".to_owned(), "http where latency > 1s".to_owned())]);
+    }
+
+    #[test]
+    fn errors_have_line_column_and_caret() {
+        let error = parse(Path::new("x.toml"), "body = 1\ncapture = {}\n".to_owned()).unwrap_err();
+        assert!(error.starts_with("x.toml:2:11: "), "{error}");
+        assert!(error.ends_with("\n  capture = {}\n            ^"), "{error}");
+        let error = parse(Path::new("x.toml"), "body = \n".to_owned()).unwrap_err();
+        assert!(error.starts_with("x.toml:1:"), "{error}");
+    }
+}

@@ -1,0 +1,383 @@
+//! What the options mean: checked, defaults filled in, contradictions refused.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use probes::live::Backend;
+use probes::targets::Targets;
+use protocols::tracker;
+use query::export::Format;
+
+use super::cli::{BackendArg, Cli, ColorArg, Command, CoverageArg, ExploreArgs, FormatArg};
+use super::config::Config;
+use super::is_dash;
+use crate::failure::Failure;
+
+/// What to do.
+pub(crate) enum Invocation {
+    /// Capture or read, then show, print or write.
+    Explore(Explore),
+    /// `explore doctor`.
+    Doctor { json: bool, pid: Option<u32> },
+    /// `explore schema`.
+    Schema { table: Option<String>, json: bool },
+    /// `explore diff`.
+    Diff { a: PathBuf, b: PathBuf, by: Vec<String> },
+    /// `explore completions`.
+    Completions(clap_complete::Shell),
+    /// `explore man`.
+    Man,
+    /// Wait to be continued, then become this command.
+    Held(Vec<OsString>),
+    /// Be one process of the demo.
+    DemoPart { part: String, seed: u64, peers: Vec<String> },
+}
+
+/// One run.
+pub(crate) struct Explore {
+    pub(crate) input: Input,
+    pub(crate) view: View,
+    pub(crate) output: Output,
+    pub(crate) keep: Keep,
+    /// Counted from the ready line.
+    pub(crate) run_for: Option<Duration>,
+    pub(crate) limit: Option<u64>,
+    /// Exit 1 without rows.
+    pub(crate) exit_status: bool,
+    /// In percent.
+    pub(crate) fail_on_loss: Option<f64>,
+    pub(crate) coverage: CoverageStyle,
+    pub(crate) ready_file: Option<PathBuf>,
+    pub(crate) snapshot: Option<PathBuf>,
+    pub(crate) record: Option<PathBuf>,
+    pub(crate) force: bool,
+    pub(crate) mouse: bool,
+    pub(crate) ascii: bool,
+    pub(crate) color: bool,
+    pub(crate) verbose: u8,
+    pub(crate) log: Option<PathBuf>,
+    /// Saved queries: name and text.
+    pub(crate) saved: Vec<(String, String)>,
+    /// The options that chose what is watched, as typed.
+    pub(crate) filters: Vec<String>,
+}
+
+/// Where the events come from.
+pub(crate) enum Input {
+    /// The kernel.
+    Live(Live),
+    /// Files; `-` is stdin.
+    Files(Vec<PathBuf>),
+    /// The built-in shop.
+    Demo { seed: u64, recorded: bool, live: Live },
+}
+
+/// How to watch the kernel.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) options: probes::live::Options,
+    /// `-- COMMAND ARGS`.
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What is done with the rows.
+pub(crate) enum View {
+    /// Printed, or written to `-o`.
+    Query(query::Query),
+    /// Nothing: recorded or snapshot only.
+    Headless,
+    /// Explored.
+    Screen,
+    /// Say what would be done.
+    DryRun,
+}
+
+/// Where and how rows are printed.
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    pub(crate) file: Option<PathBuf>,
+    /// Rows go to a terminal.
+    pub(crate) terminal: bool,
+}
+
+/// How much is kept.
+pub(crate) struct Keep {
+    pub(crate) tracker: tracker::Config,
+    pub(crate) memory: u64,
+    pub(crate) retain: Option<Duration>,
+}
+
+/// `--coverage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CoverageStyle {
+    Text,
+    Json,
+    None,
+}
+
+/// Which standard streams are terminals.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminals {
+    pub(crate) stdin: bool,
+    pub(crate) stdout: bool,
+    pub(crate) stderr: bool,
+}
+
+/// What the surroundings say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) terminals: Terminals,
+    pub(super) no_color: bool,
+    /// `TERM=dumb`.
+    pub(super) dumb: bool,
+}
+
+/// What was typed -> what it means.
+pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocation, Failure> {
+    let invocation = match cli.command {
+        None => {
+            let live = live(&cli.explore, cli.run);
+            let input = match cli.explore.read.is_empty() {
+                true => Input::Live(live),
+                false => Input::Files(files(&cli.explore, &live)?),
+            };
+            Invocation::Explore(explore(cli.explore, input, config, place)?)
+        }
+        Some(Command::Demo(demo)) => {
+            if !demo.explore.read.is_empty() {
+                return Err(Failure::usage(
+                    "`demo` has its own workload and cannot --read files\n\ntry: explore --read FILE",
+                ));
+            }
+            let live = live(&demo.explore, Vec::new());
+            if live.options.targets != Targets::default() {
+                return Err(Failure::usage("`demo` watches its own processes: leave out --pid, --comm and the like"));
+            }
+            let input = Input::Demo { seed: demo.seed, recorded: demo.recorded, live };
+            Invocation::Explore(explore(demo.explore, input, config, place)?)
+        }
+        Some(Command::Doctor { json, pid }) => Invocation::Doctor { json, pid },
+        Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
+        Some(Command::Diff { a, b, by }) => Invocation::Diff { a, b, by },
+        Some(Command::Completions { shell }) => Invocation::Completions(shell),
+        Some(Command::Man) => Invocation::Man,
+        Some(Command::Held { command }) => Invocation::Held(command),
+        Some(Command::DemoPart { part, seed, peer }) => Invocation::DemoPart { part, seed, peers: peer },
+    };
+    Ok(invocation)
+}
+
+fn live(args: &ExploreArgs, command: Vec<OsString>) -> Live {
+    let targets = Targets {
+        pids: args.pid.clone(),
+        comms: args.comm.clone(),
+        exes: args.exe.clone(),
+        users: args.user.clone(),
+        containers: args.container.clone(),
+        cgroups: args.cgroup.clone(),
+        listen: args.listen.clone(),
+        ports: args.port.clone(),
+        children: args.children,
+        exclude_comms: args.exclude_comm.clone(),
+        exclude_ports: args.exclude_port.clone(),
+    };
+    let backend = match args.backend {
+        BackendArg::Auto => Backend::Auto,
+        BackendArg::Sock => Backend::Sock,
+        BackendArg::Syscall => Backend::Syscall,
+    };
+    let options = probes::live::Options { targets, capture: to_usize(args.capture), backend, tls: !args.no_tls };
+    Live { options, command }
+}
+
+fn filters(args: &ExploreArgs) -> Vec<String> {
+    let numbers = |name: &str, numbers: &[u32]| numbers.iter().map(|n| format!("--{name}={n}")).collect::<Vec<_>>();
+    let ports = |name, ports: &[u16]| numbers(name, &ports.iter().map(|port| u32::from(*port)).collect::<Vec<_>>());
+    let texts = |name: &str, texts: &[String]| texts.iter().map(|text| format!("--{name}={text}")).collect::<Vec<_>>();
+    [
+        numbers("pid", &args.pid),
+        texts("comm", &args.comm),
+        texts("exe", &args.exe),
+        texts("user", &args.user),
+        texts("container", &args.container),
+        texts("cgroup", &args.cgroup),
+        ports("listen", &args.listen),
+        ports("port", &args.port),
+        if args.children { vec!["--children".to_owned()] } else { Vec::new() },
+        texts("exclude-comm", &args.exclude_comm),
+        ports("exclude-port", &args.exclude_port),
+        texts("protocol", &args.protocol),
+    ]
+    .concat()
+}
+
+fn files(args: &ExploreArgs, live: &Live) -> Result<Vec<PathBuf>, Failure> {
+    if !live.command.is_empty() {
+        return Err(Failure::usage("--read looks at files: a COMMAND cannot be watched at the same time"));
+    }
+    if live.options.targets != Targets::default() {
+        return Err(Failure::usage(
+            "--pid, --comm and the like choose what to watch live; over files say it in the query\n\n\
+             try: -q 'http where pid = 42'",
+        ));
+    }
+    if args.read.iter().filter(|path| is_dash(path)).count() > 1 {
+        return Err(Failure::usage("`-` (stdin) can be read only once"));
+    }
+    Ok(args.read.clone())
+}
+
+fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Result<Explore, Failure> {
+    refuse_unbuilt(&args)?;
+    let filters = filters(&args);
+    let view = view(&args, &input, place)?;
+    let output = output(&args, &view, place)?;
+    if args.limit.is_some() && !matches!(&view, View::Query(query) if query.is_streaming()) {
+        return Err(Failure::usage(
+            "--limit counts the rows of a streaming query (INTERFACES 1.1)\n\n\
+             try: `| take N` at the end of the query",
+        ));
+    }
+    let protocols = match args.protocol.is_empty() {
+        true => None,
+        false => Some(protocols(&args.protocol)?),
+    };
+    let tracker =
+        tracker::Config { body: to_usize(args.body), protocols, redact: !args.no_redact, ..tracker::Config::default() };
+    let color = match args.color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => place.terminals.stderr && !place.no_color && !place.dumb,
+    };
+    Ok(Explore {
+        input,
+        view,
+        output,
+        keep: Keep { tracker, memory: args.memory, retain: args.retain },
+        run_for: args.run_for,
+        limit: args.limit,
+        exit_status: args.exit_status,
+        fail_on_loss: args.fail_on_loss,
+        coverage: match args.coverage {
+            CoverageArg::Text => CoverageStyle::Text,
+            CoverageArg::Json => CoverageStyle::Json,
+            CoverageArg::None => CoverageStyle::None,
+        },
+        ready_file: args.ready_file,
+        snapshot: args.snapshot,
+        record: args.record,
+        force: args.force,
+        mouse: args.mouse,
+        ascii: args.ascii,
+        color,
+        verbose: args.verbose,
+        log: args.log,
+        saved: config.queries,
+        filters,
+    })
+}
+
+fn view(args: &ExploreArgs, input: &Input, place: Place) -> Result<View, Failure> {
+    if args.dry_run {
+        return match input {
+            Input::Files(_) => {
+                Err(Failure::usage("--dry-run says what a live capture would use; --read uses nothing of it"))
+            }
+            _ => Ok(View::DryRun),
+        };
+    }
+    if let Some(text) = &args.query {
+        let width = 100;
+        let color = place.terminals.stderr && !place.no_color && !place.dumb;
+        let query = query::Query::parse(text).map_err(|error| {
+            Failure::usage(error.render(text, width, color).trim_end().trim_start_matches("error: ").to_owned())
+        })?;
+        return Ok(View::Query(query));
+    }
+    let written = args.snapshot.is_some() || args.record.is_some();
+    if args.headless || (written && matches!(input, Input::Files(_))) {
+        return Ok(View::Headless);
+    }
+    if !place.terminals.stdout {
+        return match written || has_command(input) {
+            true => Ok(View::Headless),
+            false => Err(Failure::usage(
+                "the screens need a terminal on stdout\n\ntry: -q QUERY to print rows, such as -q 'http where status >= 500', or --headless",
+            )),
+        };
+    }
+    if place.dumb {
+        return Err(Failure::usage(
+            "the screens need a terminal that can move its cursor (TERM=dumb cannot)\n\n\
+             try: -q 'requests' to print rows, or TERM=xterm if yours can after all",
+        ));
+    }
+    Ok(View::Screen)
+}
+
+fn has_command(input: &Input) -> bool {
+    matches!(input, Input::Live(live) if !live.command.is_empty())
+}
+
+fn output(args: &ExploreArgs, view: &View, place: Place) -> Result<Output, Failure> {
+    let to_file = args.output.as_ref().is_some_and(|path| !is_dash(path));
+    let terminal = place.terminals.stdout && !to_file;
+    let format = match args.format {
+        Some(FormatArg::Table) => Format::Table,
+        Some(FormatArg::Json) => Format::Json,
+        Some(FormatArg::Csv) => Format::Csv,
+        Some(FormatArg::Parquet) => Format::Parquet,
+        Some(FormatArg::Arrow) => Format::Arrow,
+        None if terminal => Format::Table,
+        None => Format::Json,
+    };
+    if !matches!(view, View::Query(_)) && (args.format.is_some() || args.output.is_some() || args.exit_status) {
+        return Err(Failure::usage(
+            "--format, -o and -e are about the rows of a query\n\ntry: -q QUERY, or --snapshot FILE to keep everything",
+        ));
+    }
+    if format.is_binary() && terminal && matches!(view, View::Query(_)) {
+        return Err(Failure::usage("a terminal cannot show parquet or arrow\n\ntry: -o FILE, or a pipe"));
+    }
+    Ok(Output { format, file: args.output.clone().filter(|_| to_file), terminal })
+}
+
+/// Options that are accepted by name, and are not built yet: refused rather than ignored.
+fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
+    let unbuilt: [(&str, bool); 11] = [
+        ("--tls-keys", args.tls_keys.is_some()),
+        ("--max-cpu", args.max_cpu.is_some()),
+        ("--keep-binary", args.keep_binary),
+        ("--route", !args.route.is_empty()),
+        ("--ignore-route", !args.ignore_route.is_empty()),
+        ("--otlp", args.otlp.is_some()),
+        ("--otlp-keep", args.otlp_keep.is_some()),
+        ("--otlp-query-text", args.otlp_query_text),
+        ("--otlp-db-server", args.otlp_db_server),
+        ("--metrics-listen", args.metrics_listen.is_some()),
+        ("--mouse", args.mouse),
+    ];
+    match unbuilt.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Failure::usage(format!("{name} is not built yet in this version"))),
+        None => Ok(()),
+    }
+}
+
+fn protocols(names: &[String]) -> Result<Vec<String>, Failure> {
+    for name in names {
+        if !PROTOCOLS.contains(&name.as_str()) {
+            return Err(Failure::usage(format!(
+                "no protocol is called `{name}`\n\n--protocol takes {}",
+                PROTOCOLS.join(", ")
+            )));
+        }
+    }
+    Ok(names.to_vec())
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+const PROTOCOLS: [&str; 5] = ["http", "grpc", "pgsql", "dns", "tls"];
