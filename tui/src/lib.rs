@@ -1,0 +1,59 @@
+//! The program `explore`: options, the run from source to rows, output, screens, the demo.
+//!
+//! ```text
+//! options -> run: source thread -> trackers -> store -> output (rows, coverage) or screen
+//! ```
+//! Everything below is told apart by what it may do: only [`output`] writes to stdout and stderr, only `run` starts
+//! threads, only `screen` touches the terminal, and `screen`'s model knows neither of them.
+
+#![forbid(unsafe_code)]
+
+mod doctor;
+mod failure;
+mod options;
+mod output;
+mod reference;
+mod run;
+mod time;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use failure::Failure;
+use options::{Invocation, Parsed, Terminals};
+
+/// Runs `explore` with the process's own arguments, environment and streams.
+#[must_use]
+pub fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let terminals = Terminals {
+        stdin: std::io::stdin().is_terminal(),
+        stdout: std::io::stdout().is_terminal(),
+        stderr: std::io::stderr().is_terminal(),
+    };
+    let result = options::parse(&argv, &|name| std::env::var_os(name), terminals).and_then(|parsed| match parsed {
+        Parsed::Text(text) => output::data(&text).map(|()| 0),
+        Parsed::Run(invocation) => invoke(*invocation),
+    });
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::error(&failure.text);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn invoke(invocation: Invocation) -> Result<u8, Failure> {
+    match invocation {
+        Invocation::Explore(explore) => run::explore(explore),
+        Invocation::Doctor { json, pid } => doctor::doctor(json, pid),
+        Invocation::Schema { table, json } => reference::schema(table.as_deref(), json),
+        Invocation::Diff { .. } => Err(Failure::usage("`explore diff` is not built yet in this version")),
+        Invocation::Completions(shell) => reference::completions(shell),
+        Invocation::Man => reference::man(),
+        Invocation::Held(command) => run::held(&command),
+        Invocation::DemoPart { .. } => Err(Failure::usage("the demo is not built yet in this version")),
+    }
+}

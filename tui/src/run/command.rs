@@ -1,0 +1,165 @@
+//! `-- COMMAND ARGS`: started, held until every hook is attached, then let go.
+//!
+//! The command's process is first this program as `explore __held -- COMMAND`, which stops itself. It is watched, then
+//! continued, and becomes COMMAND under the same pid: nothing that COMMAND does is missed.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// A command that was started.
+pub(crate) struct Watched {
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Watched {
+    /// Starts the command and waits until it holds. With `data_on_stdout` its stdout goes to our stderr.
+    ///
+    /// # Errors
+    /// 127 when there is no such command, 126 when it cannot be run.
+    pub(crate) fn hold(command: &[OsString], data_on_stdout: bool) -> Result<Self, Failure> {
+        find(command.first().map_or(OsStr::new(""), OsString::as_os_str))?;
+        let own = std::env::current_exe().map_err(|error| cannot_start(command, &error.to_string()))?;
+        let mut holder = Command::new(own);
+        holder.arg("__held").arg("--").args(command);
+        if data_on_stdout {
+            holder.stdout(Stdio::from(std::io::stderr()));
+        }
+        let child = holder.spawn().map_err(|error| cannot_start(command, &error.to_string()))?;
+        let mut held = Self { child, status: None };
+        held.wait_until_stopped(command)?;
+        Ok(held)
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets it go.
+    pub(crate) fn release(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status
+    }
+
+    /// Ends it if it still runs: asks first, insists after a second.
+    pub(crate) fn end(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.signal(Signal::TERM);
+        self.signal(Signal::CONT);
+        let asked = Instant::now();
+        while self.ended().is_none() {
+            if asked.elapsed() > Duration::from_secs(1) {
+                let _ended = self.child.kill();
+                self.status = self.child.wait().ok();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ended = kill_process(pid, signal);
+        }
+    }
+
+    fn wait_until_stopped(&mut self, command: &[OsString]) -> Result<(), Failure> {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let started = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&stat).unwrap_or_default();
+            // The state follows the name, which is in brackets and may hold anything.
+            let state = text.rsplit(") ").next().and_then(|rest| rest.chars().next());
+            if state == Some('T') {
+                return Ok(());
+            }
+            if self.ended().is_some() || started.elapsed() > Duration::from_secs(10) {
+                self.end();
+                return Err(cannot_start(command, "its process ended before it began"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The exit code that says how a command ended: its own, or 128 + signal.
+pub(crate) fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| signal.saturating_add(128)));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// `explore __held -- COMMAND`: stops, and becomes COMMAND when it is continued.
+///
+/// # Errors
+/// When COMMAND cannot be run after all.
+pub(crate) fn held(command: &[OsString]) -> Result<u8, Failure> {
+    // While it holds it must not outlive explore.
+    let _supported = set_parent_process_death_signal(Some(Signal::KILL));
+    signal_hook::low_level::raise(signal_hook::consts::SIGSTOP)
+        .map_err(|error| cannot_start(command, &error.to_string()))?;
+    let _supported = set_parent_process_death_signal(None);
+    let Some((program, args)) = command.split_first() else {
+        return Err(Failure::usage("no COMMAND"));
+    };
+    let error = Command::new(program).args(args).exec();
+    let code = if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN };
+    output::error(&format!("cannot start {}: {}", program.display(), crate::failure::reason(&error)));
+    Ok(code)
+}
+
+/// Looks a command up as `exec` will.
+fn find(program: &OsStr) -> Result<(), Failure> {
+    let missing = |code, why: &str| Failure { code, text: format!("cannot start {}: {why}", program.display()) };
+    let runs = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    };
+    let found = if program.as_bytes().contains(&b'/') {
+        runs(Path::new(program))
+    } else {
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+        std::env::split_paths(&path).filter_map(|folder| runs(&folder.join(program))).reduce(|a, b| a || b)
+    };
+    match found {
+        Some(true) => Ok(()),
+        Some(false) => Err(missing(NOT_RUN, "it is not an executable file")),
+        None => Err(missing(NOT_FOUND, "no such command")),
+    }
+}
+
+fn cannot_start(command: &[OsString], why: &str) -> Failure {
+    let program = command.first().map(|program| program.display().to_string()).unwrap_or_default();
+    Failure { code: NOT_RUN, text: format!("cannot start {program}: {why}") }
+}
+
+/// There is no such command.
+const NOT_FOUND: u8 = 127;
+/// It is there and cannot be run.
+const NOT_RUN: u8 = 126;

@@ -1,0 +1,167 @@
+//! Events in, rows in the store out: the part of a run that is the same for every input and every view.
+
+use protocols::event::{SocketEvent, Timestamp};
+use protocols::record::{Common, Record};
+use protocols::tracker::{Coverage, InFlight, Trackers};
+use query::{Context, ProbeRow, Snapshot, Store, StoreOptions};
+
+use crate::options::Keep;
+
+/// Trackers and store of one session.
+pub(crate) struct Engine {
+    trackers: Trackers,
+    store: Store,
+    /// First and last time seen, ns since the epoch.
+    range: Option<(u64, u64)>,
+    node: Option<String>,
+    kernel: Option<String>,
+    /// Rows of exchanges, and of these the ones with a gap.
+    rows: u64,
+    gaps: u64,
+    /// Coverage of files that were merged before they came here.
+    merged: Option<Coverage>,
+    /// What was in flight when the input ended.
+    ended: Option<Vec<InFlight>>,
+}
+
+impl Engine {
+    /// An empty session; `everything` keeps all rows whatever the budget (queries over files).
+    pub(crate) fn new(keep: &Keep, everything: bool) -> Self {
+        let retain = keep.retain.map(|retain| u64::try_from(retain.as_nanos()).unwrap_or(u64::MAX));
+        let store = Store::new(StoreOptions { memory: (!everything).then_some(keep.memory), retain });
+        let trackers = Trackers::new(keep.tracker.clone());
+        Self { trackers, store, range: None, node: None, kernel: None, rows: 0, gaps: 0, merged: None, ended: None }
+    }
+
+    /// Takes one event.
+    pub(crate) fn handle(&mut self, event: SocketEvent) {
+        self.saw(event.time());
+        if let SocketEvent::Session(session) = &event {
+            self.node = session.node.as_deref().map(str::to_owned);
+            self.kernel = session.kernel.as_deref().map(str::to_owned);
+        }
+        let Self { trackers, store, rows, gaps, .. } = self;
+        trackers.handle(event, &mut |record| keep(store, rows, gaps, record));
+    }
+
+    /// Takes a row that was made elsewhere.
+    pub(crate) fn append(&mut self, record: Record) {
+        let Self { store, rows, gaps, .. } = self;
+        keep(store, rows, gaps, record);
+    }
+
+    /// A moment that belongs to the session.
+    pub(crate) fn saw(&mut self, time: Timestamp) {
+        if time.0 == 0 {
+            return;
+        }
+        let (first, last) = self.range.get_or_insert((time.0, time.0));
+        *first = (*first).min(time.0);
+        *last = (*last).max(time.0);
+    }
+
+    /// Files were read into the store: their rows and times count too.
+    pub(crate) fn loaded(&mut self) {
+        let read = EXCHANGES.iter().map(|table| self.store.table_rows(table)).sum();
+        self.rows = self.rows.max(read);
+        if let Some((first, last)) = self.store.snapshot().range() {
+            self.saw(Timestamp(u64::try_from(first).unwrap_or(0)));
+            self.saw(Timestamp(u64::try_from(last).unwrap_or(0)));
+        }
+    }
+
+    /// What is known of files that were merged before their rows came here.
+    pub(crate) fn merged(&mut self, coverage: Coverage) {
+        self.merged = Some(coverage);
+    }
+
+    /// The input has ended.
+    pub(crate) fn finish(&mut self) {
+        self.ended = Some(self.trackers.in_flight());
+        let Self { trackers, store, rows, gaps, .. } = self;
+        trackers.finish(&mut |record| keep(store, rows, gaps, record));
+    }
+
+    /// The store itself, for snapshot files that are read into it.
+    pub(crate) fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// All rows as of now, with the tables that are states rather than rows.
+    pub(crate) fn snapshot(&mut self, probes: Vec<ProbeRow>) -> Snapshot {
+        self.store.set_inflight(self.ended.clone().unwrap_or_else(|| self.trackers.in_flight()));
+        self.store.set_loss(self.coverage().losses.clone());
+        self.store.set_probes(probes);
+        self.store.snapshot()
+    }
+
+    /// All finished rows as of now.
+    pub(crate) fn finished_rows(&mut self) -> Snapshot {
+        self.store.snapshot()
+    }
+
+    /// What a query needs to know of the run. `now`, ns since the epoch, is the wall clock of a live run; files end where
+    /// their last event is.
+    pub(crate) fn context(&self, now: Option<u64>) -> Context {
+        let (first, last) = self.range.unwrap_or_default();
+        let now_or_last = now.unwrap_or(last);
+        Context { now: signed(now_or_last), start: signed(first), end: signed(now_or_last), live: now.is_some() }
+    }
+
+    /// What was seen and what was not.
+    pub(crate) fn coverage(&self) -> &Coverage {
+        self.merged.as_ref().unwrap_or_else(|| self.trackers.coverage())
+    }
+
+    /// Rows of exchanges so far, and of these the ones with a gap.
+    pub(crate) fn rows(&self) -> (u64, u64) {
+        (self.rows, self.gaps)
+    }
+
+    /// Rows that retention has let go.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.store.evicted().rows
+    }
+
+    /// Bytes that the store holds.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.store.bytes()
+    }
+
+    /// Host name and kernel of the session.
+    pub(crate) fn machine(&self) -> (Option<&str>, Option<&str>) {
+        (self.node.as_deref(), self.kernel.as_deref())
+    }
+
+    /// First and last time seen, ns since the epoch.
+    pub(crate) fn range(&self) -> Option<(u64, u64)> {
+        self.range
+    }
+}
+
+fn keep(store: &mut Store, rows: &mut u64, gaps: &mut u64, record: Record) {
+    if let Some(common) = common(&record) {
+        *rows = rows.saturating_add(1);
+        *gaps = gaps.saturating_add(u64::from(common.gap));
+    }
+    store.append(record);
+}
+
+/// The common columns; null for connections.
+pub(super) fn common(record: &Record) -> Option<&Common> {
+    match record {
+        Record::Http(row) => Some(&row.common),
+        Record::Grpc(row) => Some(&row.common),
+        Record::Pgsql(row) => Some(&row.common),
+        Record::Dns(row) => Some(&row.common),
+        Record::Tls(row) => Some(&row.common),
+        Record::Conn(_) => None,
+    }
+}
+
+/// Tables whose rows are exchanges.
+const EXCHANGES: [&str; 5] = ["http", "grpc", "pgsql", "dns", "tls"];
+
+fn signed(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,338 @@
+//! A run: from the source to rows, from the ready line to the exit code.
+//!
+//! ```text
+//! source thread (reader) -> bounded channel -> engine: trackers -> store -> printer, snapshot or screen
+//! ```
+
+mod command;
+mod coverage;
+mod dry_run;
+mod engine;
+mod merge;
+mod open;
+mod print;
+mod reader;
+mod signals;
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, never};
+use probes::live::{Hook, HookState};
+use query::ProbeRow;
+
+pub(crate) use command::held;
+use coverage::Summary;
+use open::Opened;
+use print::Printer;
+use reader::{Batch, Reader};
+use signals::Signal;
+
+use crate::failure::{self, Failure};
+use crate::options::{Explore, Input, View};
+use crate::output::{self, Rows};
+
+/// Runs what the options ask for; returns the exit code.
+///
+/// # Errors
+/// What kept the run from starting. What goes wrong later is said on the way.
+pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
+    if matches!(explore.view, View::DryRun) {
+        return dry_run::dry_run(&explore);
+    }
+    let signals = signals::listen()?;
+    let query = match std::mem::replace(&mut explore.view, View::Headless) {
+        View::Query(query) => Some(query),
+        View::Screen => return Err(Failure::usage("the screens are not built yet in this version\n\ntry: -q QUERY")),
+        View::Headless | View::DryRun => None,
+    };
+    let rows = match &query {
+        Some(query) => Some(Rows::open(&explore.output, query.columns(), explore.ascii, explore.force)?),
+        None => None,
+    };
+    let opened = open(&explore, query.is_some())?;
+    let live = opened.ready.is_some();
+    let table = explore.output.terminal && explore.output.format == query::export::Format::Table;
+    let printer = query.zip(rows).map(|(query, rows)| Printer::new(query, rows, explore.limit, live, table));
+    Run::new(explore, opened, printer, signals).go()
+}
+
+fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
+    let live_options = match &explore.input {
+        Input::Live(live) | Input::Demo { live, .. } => Some(&live.options),
+        Input::Files(_) => None,
+    };
+    let tee = match &explore.record {
+        Some(path) => {
+            let tee = reader::tee(path, live_options, explore.force)?;
+            output::note(&format!("{} will hold what was sent as it was: passwords and keys too", path.display()));
+            Some(tee)
+        }
+        None => None,
+    };
+    match &explore.input {
+        Input::Live(live) => {
+            let data_on_stdout = query && explore.output.file.is_none();
+            open::live(live, &explore.keep, tee, data_on_stdout)
+                .map_err(|failure| if query && failure.code > 125 { Failure::usage(failure.text) } else { failure })
+        }
+        Input::Files(paths) => open::files(paths, &explore.keep, tee, query || explore.snapshot.is_some()),
+        Input::Demo { .. } => Err(Failure::usage("the demo is not built yet in this version")),
+    }
+}
+
+/// A run without a screen.
+struct Run {
+    explore: Explore,
+    opened: Opened,
+    printer: Option<Printer>,
+    signals: Receiver<Signal>,
+    /// The first thing that went wrong, if any.
+    failure: Option<Failure>,
+    /// Stopped by a signal: the exit code if nothing else decides it.
+    signalled: Option<u8>,
+}
+
+impl Run {
+    fn new(explore: Explore, opened: Opened, printer: Option<Printer>, signals: Receiver<Signal>) -> Self {
+        Self { explore, opened, printer, signals, failure: None, signalled: None }
+    }
+
+    fn go(mut self) -> Result<u8, Failure> {
+        self.failure = self.opened.damage.take();
+        let deadline = self.ready()?;
+        self.capture(deadline);
+        self.drain();
+        if let Some(command) = &mut self.opened.command {
+            command.end();
+        }
+        self.opened.engine.finish();
+        self.print_the_end();
+        if let Some(path) = self.explore.snapshot.clone() {
+            self.snapshot(&path, self.explore.force);
+        }
+        Ok(self.conclude())
+    }
+
+    /// Says that everything is attached, and lets COMMAND go.
+    fn ready(&mut self) -> Result<Option<Instant>, Failure> {
+        let mut run_for = self.explore.run_for;
+        if let Some(ready) = self.opened.ready {
+            output::note(&format!("watching {} processes, {} hooks", ready.processes, ready.hooks));
+            let states = self.printer.as_ref().is_some_and(Printer::is_about_states);
+            if states && self.opened.command.is_none() {
+                run_for = run_for.or(Some(STATES_AFTER));
+            } else if self.printer.as_ref().is_some_and(Printer::waits_for_the_end) {
+                output::note("the result comes at the end (--for, Ctrl-C or the end of COMMAND)");
+            }
+        }
+        if let Some(path) = &self.explore.ready_file {
+            std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
+        }
+        if let Some(command) = &self.opened.command {
+            command.release();
+        }
+        // Files are read to their ends, however long that takes.
+        Ok(run_for.filter(|_| self.opened.ready.is_some()).map(|time| Instant::now() + time))
+    }
+
+    /// Takes events until the run ends.
+    fn capture(&mut self, deadline: Option<Instant>) {
+        let Some(batches) = self.opened.reader.as_ref().map(|reader| reader.batches.clone()) else { return };
+        let mut ended_at: Option<Instant> = None;
+        loop {
+            match batches.recv_timeout(TICK) {
+                Ok(batch) => {
+                    if self.take(batch) {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Ok(signal) = self.signals.try_recv() {
+                match signal {
+                    Signal::End(code) => {
+                        self.signalled = Some(code);
+                        return;
+                    }
+                    Signal::Snapshot => self.snapshot_now(),
+                }
+            }
+            match self.tick() {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(failure) => {
+                    self.failure.get_or_insert(failure);
+                    return;
+                }
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return;
+            }
+            if self.opened.command.as_mut().is_some_and(|command| command.ended().is_some()) {
+                // Its last bytes may still be on their way to us.
+                if ended_at.get_or_insert_with(Instant::now).elapsed() > AFTER_COMMAND {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Result<bool, Failure> {
+        match &mut self.printer {
+            Some(printer) => printer.tick(&mut self.opened.engine, self.opened.reader.as_ref()),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes a batch; true when nothing follows.
+    fn take(&mut self, batch: Batch) -> bool {
+        match batch {
+            Batch::Events(events) => {
+                events.into_iter().for_each(|event| self.opened.engine.handle(event));
+                false
+            }
+            Batch::End => true,
+            Batch::Broken(error) => {
+                self.failure.get_or_insert(Failure::source(&error));
+                true
+            }
+            Batch::RecordFailed(error) => {
+                let failure = Failure::source(&error);
+                output::note(&failure.text);
+                self.failure.get_or_insert(failure);
+                false
+            }
+        }
+    }
+
+    /// Reads what was already produced, for at most a second, and detaches.
+    fn drain(&mut self) {
+        let Some(mut reader) = self.opened.reader.take() else { return };
+        reader.stop();
+        let live = self.opened.ready.is_some();
+        let until = Instant::now() + DRAIN;
+        let batches = if live { reader.batches.clone() } else { never() };
+        while let Ok(batch) = batches.recv_deadline(until) {
+            if self.take(batch) {
+                break;
+            }
+        }
+        reader.join();
+        self.opened.reader = Some(reader);
+    }
+
+    fn print_the_end(&mut self) {
+        let Some(printer) = &mut self.printer else { return };
+        if let Err(failure) = printer.finish(&mut self.opened.engine, self.opened.reader.as_ref()) {
+            self.failure.get_or_insert(failure);
+        }
+    }
+
+    fn snapshot_now(&mut self) {
+        let stamp = crate::time::compact(crate::time::now());
+        let path = match &self.explore.snapshot {
+            Some(path) => stamped(path, &stamp),
+            None => {
+                let node = self.opened.engine.machine().0.unwrap_or("unknown");
+                format!("explore-{node}-{stamp}.parquet").into()
+            }
+        };
+        self.snapshot(&path, true);
+    }
+
+    fn snapshot(&mut self, path: &std::path::Path, force: bool) {
+        let source = None;
+        let summary = Summary::of(&self.opened.engine, source);
+        let mut manifest = query::snapshot::Manifest::default();
+        let (node, kernel) = self.opened.engine.machine();
+        let range = self.opened.engine.range();
+        for (name, value) in [
+            ("node", serde_json::json!(node)),
+            ("kernel", serde_json::json!(kernel)),
+            ("start", serde_json::json!(range.map(|(start, _)| start))),
+            ("end", serde_json::json!(range.map(|(_, end)| end))),
+            ("filters", serde_json::json!(self.explore.filters)),
+            ("coverage", summary.json()),
+            ("redaction", serde_json::json!(self.explore.keep.tracker.redact)),
+        ] {
+            manifest.members.insert(name.to_owned(), value);
+        }
+        let snapshot = self.opened.engine.snapshot(probe_rows(self.opened.reader.as_ref()));
+        match query::snapshot::write(path, &snapshot, &manifest, force) {
+            Ok(()) => output::note(&format!("snapshot written to {}", path.display())),
+            Err(error) => {
+                let failure = Failure::usage(format!("{}: {error}", path.display()));
+                output::error(&failure.text);
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
+
+    /// Says what went wrong and what was seen; the exit code (INTERFACES 1.2).
+    fn conclude(mut self) -> u8 {
+        let summary = Summary::of(&self.opened.engine, None);
+        if let Some(failure) = &self.failure {
+            output::error(&failure.text);
+        }
+        let too_much = self.explore.fail_on_loss.is_some_and(|allowed| summary.loss_percent() > allowed);
+        if too_much {
+            output::error(&format!("{:.2} % was lost, more than --fail-on-loss allows", summary.loss_percent()));
+        }
+        if let Some(line) = summary.render(self.explore.coverage) {
+            output::line(&line);
+        }
+        let command = self.opened.command.as_mut().and_then(command::Watched::ended).map(command::code);
+        let broken = self.printer.as_ref().is_some_and(|printer| printer.rows.broken);
+        let printed = self.printer.as_ref().map(|printer| printer.rows.written());
+        let streaming = self.printer.as_ref().is_some_and(Printer::is_streaming);
+        match (self.failure, printed) {
+            (Some(failure), _) => failure.code,
+            (None, _) if too_much => failure::LOSS,
+            (None, _) if broken => 0,
+            (None, Some(0)) if self.explore.exit_status => 1,
+            (None, Some(0)) if streaming => self.signalled.unwrap_or(0),
+            (None, Some(_)) => 0,
+            (None, None) => command.unwrap_or(0),
+        }
+    }
+}
+
+/// The state of every hook as rows of table `probes`.
+fn probe_rows(reader: Option<&Reader>) -> Vec<ProbeRow> {
+    let row = |hook: Hook| ProbeRow {
+        program: hook.program,
+        hook: hook.hook,
+        target: hook.target,
+        state: match hook.state {
+            HookState::Active => "active",
+            HookState::Failed => "failed",
+            HookState::Unsupported => "unsupported",
+            HookState::Skipped => "skipped",
+        }
+        .to_owned(),
+        reason: hook.reason,
+        hits: hook.hits,
+        ns_per_hit: hook.ns_per_hit,
+    };
+    reader.map(|reader| reader.hooks().into_iter().map(row).collect()).unwrap_or_default()
+}
+
+/// `dir/name-STAMP.ext`.
+fn stamped(path: &std::path::Path, stamp: &str) -> std::path::PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match path.extension() {
+        Some(extension) => format!("{stem}-{stamp}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{stamp}"),
+    };
+    path.with_file_name(name)
+}
+
+/// How often deadlines, signals and the printer are looked at.
+const TICK: Duration = Duration::from_millis(10);
+/// How long what was already produced is read at the end.
+const DRAIN: Duration = Duration::from_secs(1);
+/// When `inflight`, `probes` and `loss` are printed without `--for`.
+const STATES_AFTER: Duration = Duration::from_secs(2);
+/// How long is read on after COMMAND has ended.
+const AFTER_COMMAND: Duration = Duration::from_millis(50);
