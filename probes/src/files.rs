@@ -11,6 +11,9 @@
 pub mod events;
 mod feed;
 mod format;
+mod net;
+mod pcap;
+mod pcapng;
 mod recognise;
 
 use std::io::Read;
@@ -78,7 +81,8 @@ pub fn open(input: Box<dyn Read + Send>, name: &str, options: &Options) -> Resul
     })?;
     let format: Box<dyn Format> = match kind {
         Kind::Events => Box::new(events::Decoder::default()),
-        Kind::Pcap | Kind::PcapNg => return Err(failed("captures are not read yet".to_owned())),
+        Kind::Pcap => Box::new(pcap::Pcap::default()),
+        Kind::PcapNg => Box::new(pcapng::PcapNg::default()),
         Kind::Parquet | Kind::ArrowFile | Kind::ArrowStream => {
             return Ok(Input::Table(Table { kind, input, progress }));
         }

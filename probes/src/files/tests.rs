@@ -1,5 +1,7 @@
 //! Opening files of every kind.
 
+mod captures;
+
 use super::*;
 use std::io::{Cursor, Write};
 use std::time::Duration;
