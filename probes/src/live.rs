@@ -1,9 +1,31 @@
 //! The live kernel: loads and attaches the BPF programs, reads their ring buffer, and decodes it to socket events.
 
-use std::time::Duration;
+mod btf;
+mod check;
+mod clock;
+mod decode;
+mod errno;
+mod listeners;
+mod losses;
+mod offsets;
+mod programs;
+mod raw;
+mod selection;
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aya::maps::{MapData, RingBuf};
+use protocols::event::{Session, SocketEvent, Timestamp, Vantage};
 
 use crate::targets::Targets;
 use crate::{EventSource, Next, SourceError};
+use clock::Clock;
+use decode::Decoder;
+use losses::Losses;
+use programs::Programs;
+use selection::Selection;
 
 /// How to capture.
 #[derive(Debug, Clone)]
@@ -31,47 +53,151 @@ pub enum Backend {
 }
 
 /// A running capture. Dropping it detaches every hook.
-#[derive(Debug)]
 pub struct Capture {
-    _private: (),
+    /// Gone once stopped.
+    programs: Option<Programs>,
+    ring: RingBuf<MapData>,
+    selection: Selection,
+    decoder: Decoder,
+    losses: Losses,
+    clock: Clock,
+    /// When losses were read and the time was told last.
+    ticked: Instant,
+    ended: bool,
 }
+
+/// Between two events of [`SocketEvent::Clock`].
+const TICK: Duration = Duration::from_millis(100);
+/// The programs wake nobody: events wait for the next look at the ring buffer, at most so long.
+const POLL: Duration = Duration::from_millis(10);
+/// Records decoded before their events are handed out.
+const BATCH: usize = 64;
 
 impl Capture {
     /// Loads and attaches. When it returns, everything that the targets do from now on is seen.
     ///
     /// # Errors
     /// `unsupported` when privileges or kernel features are missing: `advice` names the command that mends it.
-    pub fn attach(_options: &Options) -> Result<Self, SourceError> {
-        Err(SourceError { what: "not built yet".to_owned(), offset: None, advice: None, unsupported: true })
+    pub fn attach(options: &Options) -> Result<Self, SourceError> {
+        let (programs, maps) = programs::start(options)?;
+        let clock = Clock::start();
+        let mut capture = Self {
+            programs: Some(programs),
+            ring: maps.ring,
+            selection: Selection::new(options.targets.clone(), maps.targets),
+            decoder: Decoder::new(clock),
+            losses: Losses::new(maps.lost),
+            clock,
+            ticked: Instant::now(),
+            ended: false,
+        };
+        let time = clock.now();
+        capture.decoder.push(SocketEvent::Session(session(time)));
+        // Hooks first, then the processes that are there: one that starts in between is seen by either.
+        capture.selection.scan();
+        let watched: Vec<u32> = capture.selection.watched().collect();
+        watched.into_iter().for_each(|pid| capture.decoder.name(time, pid));
+        Ok(capture)
     }
 
     /// Watched processes, for the ready line.
     #[must_use]
     pub fn processes(&self) -> usize {
-        0
+        self.selection.count()
     }
 
     /// Watches this pid, and its children, from now on (`-- COMMAND`, held before its exec).
     ///
     /// # Errors
     /// When the kernel's table of targets is full.
-    pub fn watch(&mut self, _pid: u32) -> Result<(), SourceError> {
+    pub fn watch(&mut self, pid: u32) -> Result<(), SourceError> {
+        let full = self.selection.full;
+        self.selection.watch(pid);
+        if self.selection.full != full {
+            return Err(programs::unsupported("the kernel's table of watched processes is full", None));
+        }
         Ok(())
     }
 
     /// Every hook, for table `probes` and the ready line.
     #[must_use]
     pub fn hooks(&self) -> Vec<Hook> {
-        Vec::new()
+        self.programs.as_ref().map(Programs::hooks).unwrap_or_default()
     }
 
     /// Stops the kernel side. `next` then gives what was already produced, and `End` after it.
-    pub fn stop(&mut self) {}
+    pub fn stop(&mut self) {
+        self.programs = None;
+    }
+
+    /// Decodes what waits in the ring buffer, up to a batch; whether there was anything.
+    fn drain(&mut self) -> bool {
+        for read in 0..BATCH {
+            let Some(record) = self.ring.next() else { return read > 0 };
+            self.decoder.record(&record, &mut self.selection);
+        }
+        true
+    }
+
+    /// Every tick: losses, and if nothing happened (`quiet_at`: since when), the time.
+    fn tick(&mut self, quiet_at: Option<Timestamp>) {
+        if self.ticked.elapsed() < TICK {
+            return;
+        }
+        self.ticked = Instant::now();
+        self.losses.tell(self.clock.now(), &mut self.decoder);
+        if let Some(time) = quiet_at {
+            self.decoder.push(SocketEvent::Clock { time });
+        }
+    }
 }
 
 impl EventSource for Capture {
-    fn next(&mut self, _wait: Duration) -> Result<Next, SourceError> {
-        Ok(Next::End)
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            if let Some(event) = self.decoder.pop() {
+                return Ok(Next::Event(event));
+            }
+            if self.ended {
+                return Ok(Next::End);
+            }
+            // Taken first: what happens while the ring buffer is looked at is later than this.
+            let now = self.clock.now();
+            let busy = self.drain();
+            self.tick((!busy).then_some(now));
+            if busy || self.decoder.has_events() {
+                continue;
+            }
+            if self.programs.is_none() {
+                self.ended = true;
+                self.losses.tell(now, &mut self.decoder);
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Next::Idle);
+            }
+            wait_for(&self.ring, left.min(POLL));
+        }
+    }
+}
+
+/// Waits until the ring buffer is readable.
+fn wait_for(ring: &RingBuf<MapData>, time: Duration) {
+    let mut poll = libc::pollfd { fd: ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let milliseconds = i32::try_from(time.as_millis()).unwrap_or(i32::MAX).max(1);
+    // SAFETY: one writable element. An interruption is as good as the time being over.
+    unsafe { libc::poll(&raw mut poll, 1, milliseconds) };
+}
+
+fn session(time: Timestamp) -> Session {
+    let line = |path: &str| std::fs::read_to_string(path).ok().map(|text| Arc::from(text.trim()));
+    Session {
+        time,
+        node: line("/proc/sys/kernel/hostname"),
+        kernel: line("/proc/sys/kernel/osrelease"),
+        vantage: Vantage::Process,
     }
 }
 

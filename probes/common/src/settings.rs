@@ -1,0 +1,34 @@
+//! Names and limits of what user space sets before the programs are loaded.
+
+/// Bytes copied at most from one call, whatever `--capture` says. A power of two.
+pub const MAX_CAPTURE: usize = 1 << 16;
+/// Segments of one call that are followed.
+pub const MAX_SEGMENTS: u32 = 64;
+/// Messages of one sendmmsg or recvmmsg that are followed.
+pub const MAX_MESSAGES: u32 = 64;
+/// Segments that are followed where the kernel has no `bpf_loop` (before 5.17), and messages.
+pub const INLINE_SEGMENTS: u32 = 4;
+
+/// Bits of the global `FILTER`.
+pub mod filter {
+    /// Only processes in the map of targets; else all but those that the map excludes.
+    pub const PROCESSES: u32 = 1;
+    /// Only ports in the map of ports.
+    pub const PORTS: u32 = 2;
+    /// The map of ports holds excluded ones.
+    pub const EXCLUDE_PORTS: u32 = 4;
+    /// A process that changes its image is watched until user space has looked at it.
+    pub const REVIEW_EXEC: u32 = 8;
+    /// Only users in the map of users.
+    pub const USERS: u32 = 16;
+    /// Only cgroups in the map of cgroups, and those below them.
+    pub const CGROUPS: u32 = 32;
+}
+
+/// Values of the map of ports.
+pub mod port {
+    /// Watched.
+    pub const INCLUDE: u8 = 1;
+    /// Not watched.
+    pub const EXCLUDE: u8 = 2;
+}

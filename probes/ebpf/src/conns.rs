@@ -1,0 +1,163 @@
+//! The map of connections.
+
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+use probes_common::event::{Conn, Header, Tuple, UNIX_PATH, initiator, kind, loss, transport};
+
+use crate::emit::{deliver, deliver_value, header, lost};
+use crate::maps::{CONNS, NUMBERS};
+use crate::socket::{
+    Sequence, fill_ends, inode_of, ports_of, sequence_of, totals_of, unix_address, unix_path, was_accepted,
+};
+use crate::targets::ports_watched;
+
+/// `BPF_NOEXIST`
+const NEW_ONLY: u64 = 1;
+
+/// An Open event.
+#[repr(C)]
+struct Opened {
+    header: Header,
+    tuple: Tuple,
+    path: [u8; UNIX_PATH],
+    padding: [u8; 4],
+}
+
+/// The connection of a socket that is used by the current process; found, or seen for the first time. `bytes`: sent
+/// (positive) or received (negative) by the call that shows it.
+#[inline(always)]
+pub fn of(sk: u64, transport: u8, sent: u64, received: u64) -> Option<*mut Conn> {
+    if let Some(conn) = CONNS.get_ptr_mut(sk) {
+        // SAFETY: values of a preallocated map stay readable and writable.
+        let known = unsafe { &mut *conn };
+        // TCP sockets are removed when they are destroyed. The others have no such event, and their memory is used again.
+        if transport == transport::TCP || known.inode == inode_of(sk) {
+            if known.announced == 0 {
+                announce(sk, conn);
+            }
+            return Some(conn);
+        }
+        close(sk, known.id);
+    }
+    let conn = first_sight(sk, transport, sent, received)?;
+    insert(sk, &conn)
+}
+
+/// A new number.
+#[inline(always)]
+fn number() -> u64 {
+    // SAFETY: has no preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    match NUMBERS.get_ptr_mut(0) {
+        Some(counter) => {
+            // SAFETY: the slot is this CPU's. A program that interrupts this one between the two lines takes the same
+            // number only if it runs on the same CPU at interrupt level: `insert` is not called there.
+            unsafe {
+                *counter += 1;
+                (*counter << 16) | u64::from(cpu & 0xffff)
+            }
+        }
+        None => 0,
+    }
+}
+
+/// Puts a connection into the map and announces it.
+#[inline(always)]
+pub fn insert(sk: u64, conn: &Conn) -> Option<*mut Conn> {
+    match CONNS.insert(sk, conn, NEW_ONLY) {
+        Ok(()) => {}
+        // EEXIST: another thread was faster.
+        Err(-17) => return CONNS.get_ptr_mut(sk),
+        Err(_) => {
+            lost(loss::MAP_FULL, 0);
+            return None;
+        }
+    }
+    let conn = CONNS.get_ptr_mut(sk)?;
+    announce(sk, conn);
+    Some(conn)
+}
+
+/// A connection that `connect` just began.
+#[inline(always)]
+pub fn connecting(sk: u64, transport: u8, pid: u32) -> Conn {
+    Conn { id: number(), inode: inode_of(sk), pid, transport, initiator: initiator::LOCAL, ..Conn::default() }
+}
+
+#[inline(always)]
+fn first_sight(sk: u64, transport: u8, sent: u64, received: u64) -> Option<Conn> {
+    if transport == transport::UNIX {
+        if unix_address(sk).0 == 0 {
+            return None;
+        }
+    } else {
+        let (local, remote) = ports_of(sk);
+        if !ports_watched(local, remote) {
+            return None;
+        }
+    }
+    let mut conn = Conn { id: number(), inode: inode_of(sk), transport, ..Conn::default() };
+    conn.pid = (aya_ebpf::helpers::bpf_get_current_pid_tgid() >> 32) as u32;
+    if transport == transport::TCP {
+        let accepted = was_accepted(sk);
+        if accepted {
+            conn.initiator = initiator::REMOTE;
+        }
+        let sequence = sequence_of(sk).ok()?;
+        start(&mut conn, sequence);
+        let (all_sent, all_received) = totals_of(sk, sequence, !accepted).ok()?;
+        conn.sent = all_sent;
+        conn.received = all_received;
+        conn.midstream = u8::from(all_sent > sent || all_received > received);
+    }
+    Some(conn)
+}
+
+/// Positions count from here.
+#[inline(always)]
+pub fn start(conn: &mut Conn, sequence: Sequence) {
+    conn.write_seq = sequence.write_seq;
+    conn.copied_seq = sequence.copied_seq;
+}
+
+/// Tells user space about the connection. Tried again at its next event if the ring buffer is full.
+#[inline(never)]
+pub fn announce(sk: u64, conn: *mut Conn) {
+    if conn.is_null() {
+        return;
+    }
+    // SAFETY: a value of the map of connections.
+    let conn = unsafe { &mut *conn };
+    let mut opened =
+        Opened { header: header(kind::OPEN), tuple: Tuple::default(), path: [0; UNIX_PATH], padding: [0; 4] };
+    opened.header.conn = conn.id;
+    opened.header.pid = conn.pid;
+    describe(sk, conn, &mut opened.tuple);
+    if conn.transport == transport::UNIX {
+        let (address, remote) = unix_address(sk);
+        opened.tuple.remote_path = u8::from(remote);
+        opened.header.captured = unix_path(address, &mut opened.path);
+    }
+    // SAFETY: all of `opened` is initialised.
+    if unsafe { deliver((&raw const opened).cast(), size_of::<Opened>() as u64, 0) } {
+        conn.announced = 1;
+    }
+}
+
+/// Fills in what is known of a connection.
+#[inline(always)]
+pub fn describe(sk: u64, conn: &Conn, tuple: &mut Tuple) {
+    tuple.inode = conn.inode;
+    tuple.transport = conn.transport;
+    tuple.initiator = conn.initiator;
+    tuple.midstream = conn.midstream;
+    fill_ends(sk, tuple);
+}
+
+/// The socket is gone.
+#[inline(always)]
+pub fn close(sk: u64, id: u64) {
+    let mut header = header(kind::CLOSE);
+    header.conn = id;
+    deliver_value(&header);
+    let _ = CONNS.remove(sk);
+}

@@ -1,0 +1,109 @@
+//! Copies a call's bytes from user memory into the event.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_loop, bpf_probe_read_user};
+use probes_common::event::{flag, loss};
+use probes_common::settings::{MAX_CAPTURE, MAX_SEGMENTS};
+
+use crate::call::Buffers;
+use crate::emit::lost;
+use crate::kernel::read_user;
+use crate::maps::{SCRATCH, Scratch};
+
+/// Keeps offset and length inside [`Scratch::payload`], in the verifier's eyes; in truth they are at most `MAX_CAPTURE`.
+const MASK: u32 = (2 * MAX_CAPTURE - 1) as u32;
+
+/// State of a copy in progress.
+#[repr(C)]
+struct Progress {
+    /// Next `struct iovec`.
+    segment: u64,
+    /// Bytes still wanted.
+    left: u32,
+    /// Bytes copied.
+    copied: u32,
+    /// Of [`flag`].
+    flags: u32,
+    padding: u32,
+}
+
+/// This CPU's buffer.
+#[inline(always)]
+pub fn scratch() -> Option<*mut Scratch> {
+    // SAFETY: has no preconditions.
+    SCRATCH.get_ptr_mut(unsafe { bpf_get_smp_processor_id() })
+}
+
+/// Copies at most `wanted` bytes to the payload. Gives the number copied and the flags to be set.
+#[inline(always)]
+pub fn payload(scratch: *mut Scratch, buffers: &Buffers, wanted: u32) -> (u32, u16) {
+    if buffers.address == 0 || wanted == 0 {
+        return (0, 0);
+    }
+    if !buffers.segments {
+        let len = if buffers.count < u64::from(wanted) { buffers.count as u32 } else { wanted };
+        let flags = piece(scratch, 0, buffers.address, len);
+        return if flags == 0 { (len, 0) } else { (0, flags) };
+    }
+    segments(buffers, wanted)
+}
+
+/// Copies one contiguous piece to `offset` of the payload; gives the flags to be set.
+#[inline(always)]
+fn piece(scratch: *mut Scratch, offset: u32, from: u64, len: u32) -> u16 {
+    let offset = (offset & MASK) as usize;
+    // SAFETY: offset and length are below 2 * MAX_CAPTURE, the payload is twice as long, and the helper checks `from`.
+    let failed = unsafe {
+        let to = (&raw mut (*scratch).payload).cast::<u8>().add(offset);
+        bpf_probe_read_user(to.cast(), len & MASK, from as *const c_void)
+    };
+    if failed != 0 {
+        lost(loss::FAULT, u64::from(len));
+        return flag::FAULT;
+    }
+    0
+}
+
+#[inline(always)]
+fn segments(buffers: &Buffers, wanted: u32) -> (u32, u16) {
+    let mut progress = Progress { segment: buffers.address, left: wanted, copied: 0, flags: 0, padding: 0 };
+    let mut count = buffers.count;
+    if count > u64::from(MAX_SEGMENTS) {
+        count = u64::from(MAX_SEGMENTS);
+    }
+    // SAFETY: the callback has the signature that bpf_loop asks for, and `progress` outlives it.
+    unsafe {
+        bpf_loop(count as u32, next_segment as *mut c_void, (&raw mut progress).cast(), 0);
+    }
+    if progress.left > 0 && buffers.count > count && progress.flags == 0 {
+        lost(loss::SEGMENTS, u64::from(progress.left));
+    }
+    (progress.copied, progress.flags as u16)
+}
+
+/// One turn of the loop over segments; 1 ends it.
+#[inline(never)]
+extern "C" fn next_segment(_index: u32, progress: *mut Progress) -> u64 {
+    // SAFETY: `segments` passes a valid pointer.
+    let progress = unsafe { &mut *progress };
+    let Some(scratch) = scratch() else { return 1 };
+    let Ok([from, len]) = read_user::<[u64; 2]>(progress.segment) else {
+        lost(loss::FAULT, u64::from(progress.left));
+        progress.flags = u32::from(flag::FAULT);
+        return 1;
+    };
+    progress.segment += 16;
+    let len = if len < u64::from(progress.left) { len as u32 } else { progress.left };
+    if len == 0 {
+        return u64::from(progress.left == 0);
+    }
+    let flags = piece(scratch, progress.copied, from, len);
+    if flags != 0 {
+        progress.flags = u32::from(flags);
+        return 1;
+    }
+    progress.copied += len;
+    progress.left -= len;
+    u64::from(progress.left == 0)
+}

@@ -1,0 +1,110 @@
+//! Processes: which are watched, and what they are called.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid};
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+use probes_common::event::{COMM, FILE_NAME, Header, Target, flag, kind, loss};
+use probes_common::settings::filter;
+
+use crate::emit::{deliver, deliver_value, header, lost};
+use crate::kernel::member;
+use crate::maps::{TARGETS, count, hit};
+use crate::settings::{filters, offset};
+use crate::targets::{target, watched};
+
+/// An Exec event.
+#[repr(C)]
+struct Executed {
+    header: Header,
+    comm: [u8; COMM],
+    file: [u8; FILE_NAME],
+}
+
+/// `sched_process_fork(parent, child)`: fires for threads too.
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+pub fn fork(ctx: RawTracePointContext) -> i32 {
+    let child: u64 = ctx.arg(1);
+    let Ok(tid) = member::<u32>(child, &offset::TASK_PID) else { return 0 };
+    let Ok(pid) = member::<u32>(child, &offset::TASK_TGID) else { return 0 };
+    if tid != pid {
+        return 0;
+    }
+    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
+    match target(parent) {
+        Some(value) if value.inherit != 0 => {
+            if TARGETS.insert(pid, value, 0).is_err() {
+                lost(loss::TARGETS_FULL, 0);
+            }
+        }
+        // A pid is used again: what was decided about its last owner is void.
+        _ => {
+            let _ = TARGETS.remove(pid);
+        }
+    }
+    if watched(pid) {
+        count(hit::FORK);
+        let mut header = header(kind::FORK);
+        header.pid = pid;
+        header.tid = pid;
+        header.len = u64::from(parent);
+        header.flags = flag::WATCHED;
+        deliver_value(&header);
+    }
+    0
+}
+
+/// `sched_process_exec(task, old_pid, bprm)`
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn exec(ctx: RawTracePointContext) -> i32 {
+    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let known = target(pid);
+    let sticky = matches!(known, Some(known) if known.sticky != 0);
+    if filters(filter::REVIEW_EXEC) && !sticky {
+        // Watched until user space has looked at it, so that nothing is missed; what it refuses it also drops.
+        let review = Target { watch: 1, inherit: 1, sticky: 0, padding: 0 };
+        if TARGETS.insert(pid, review, 0).is_err() {
+            lost(loss::TARGETS_FULL, 0);
+        }
+    }
+    if watched(pid) {
+        count(hit::EXEC);
+        executed(ctx.arg(2));
+    }
+    0
+}
+
+/// `sched_process_exit(task)`: fires for every thread.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn exit(ctx: RawTracePointContext) -> i32 {
+    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    if !watched(pid) {
+        return 0;
+    }
+    let task: u64 = ctx.arg(0);
+    let Ok(signal) = member::<u64>(task, &offset::TASK_SIGNAL) else { return 0 };
+    // Already lowered for this thread (kernel/exit.c, do_exit).
+    if !matches!(member::<u32>(signal, &offset::SIGNAL_LIVE), Ok(0)) {
+        return 0;
+    }
+    count(hit::EXIT);
+    deliver_value(&header(kind::EXIT));
+    // The entry stays until the pid is used again: sockets are closed after this.
+    0
+}
+
+#[inline(never)]
+fn executed(bprm: u64) {
+    let mut event = Executed { header: header(kind::EXEC), comm: [0; COMM], file: [0; FILE_NAME] };
+    event.comm = bpf_get_current_comm().unwrap_or_default();
+    if let Ok(name) = member::<u64>(bprm, &offset::BPRM_FILENAME) {
+        // SAFETY: all of `file` is writable, and the kernel checks the address.
+        let len =
+            unsafe { bpf_probe_read_kernel_str(event.file.as_mut_ptr().cast(), FILE_NAME as u32, name as *const _) };
+        if len > 0 {
+            event.header.captured = (len as u32).saturating_sub(1);
+        }
+    }
+    // SAFETY: all of `event` is initialised.
+    unsafe { deliver((&raw const event).cast(), size_of::<Executed>() as u64, 0) };
+}

@@ -1,0 +1,50 @@
+//! Back end A: the socket tracepoints of Linux 6.3 and later. They fire for calls on sockets only, hand over the
+//! `struct sock`, and cost all other system calls nothing. Where the bytes are is read from the registers that the process
+//! entered the kernel with.
+
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+
+use crate::arch::in_progress;
+use crate::call::Buffers;
+use crate::emit::now;
+use crate::maps::{count, hit};
+use crate::targets::watched;
+use crate::transfer::{Transfer, is_aside, tell};
+
+/// `sock_send_length(sk, ret, flags)`
+#[raw_tracepoint(tracepoint = "sock_send_length")]
+pub fn sock_send(ctx: RawTracePointContext) -> i32 {
+    passed(&ctx, true, hit::SOCK_SEND);
+    0
+}
+
+/// `sock_recv_length(sk, ret, flags)`
+#[raw_tracepoint(tracepoint = "sock_recv_length")]
+pub fn sock_recv(ctx: RawTracePointContext) -> i32 {
+    passed(&ctx, false, hit::SOCK_RECV);
+    0
+}
+
+#[inline(always)]
+fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
+    if !watched((bpf_get_current_pid_tgid() >> 32) as u32) {
+        return;
+    }
+    count(index);
+    let ret = ctx.arg::<i32>(1);
+    let flags = ctx.arg::<i32>(2) as u32;
+    // SAFETY: the current task has registers, be they stale in a kernel thread.
+    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as u64;
+    let Ok(registers) = in_progress(regs) else { return };
+    // Also on failure: it ends a batch of messages.
+    let buffers = Buffers::of(&registers, ret < 0);
+    if ret < 0 || is_aside(flags) {
+        return;
+    }
+    // The kernel fills in the peer's address only after this tracepoint.
+    let buffers = Buffers { name: if sent { buffers.name } else { 0 }, ..buffers };
+    tell(&Transfer { sk: ctx.arg(0), len: ret as u64, flags, sent, time: now(), buffers });
+}

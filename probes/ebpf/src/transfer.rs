@@ -1,0 +1,156 @@
+//! Bytes that passed a socket: their position, and as many of them as are wanted, become one Data event.
+
+use probes_common::event::{Change, Conn, Header, Peer, change, flag, kind, transport};
+use probes_common::settings::MAX_CAPTURE;
+
+use crate::call::Buffers;
+use crate::conns;
+use crate::copy::{payload, scratch};
+use crate::emit::{deliver, deliver_value, header};
+use crate::settings::CAPTURE;
+use crate::socket::{finished, sequence_of, transport_of, user_address};
+
+/// `MSG_OOB`
+const OUT_OF_BAND: u32 = 0x1;
+/// `MSG_PEEK`
+const PEEK: u32 = 0x2;
+/// `MSG_TRUNC`
+const TRUNCATE: u32 = 0x20;
+/// `MSG_ERRQUEUE`
+const ERROR_QUEUE: u32 = 0x2000;
+
+/// A State event.
+#[repr(C)]
+pub struct Changed {
+    pub header: Header,
+    pub body: Change,
+}
+
+/// A call that moved bytes.
+pub struct Transfer {
+    pub sk: u64,
+    /// Result of the call, not negative.
+    pub len: u64,
+    /// `MSG_*`
+    pub flags: u32,
+    pub sent: bool,
+    /// When: entry of a send, return of a receive, as far as the back end can tell.
+    pub time: u64,
+    pub buffers: Buffers,
+}
+
+/// Whether the call leaves the stream as it was.
+#[inline(always)]
+pub fn is_aside(flags: u32) -> bool {
+    flags & (PEEK | ERROR_QUEUE) != 0
+}
+
+/// Tells of a transfer.
+#[inline(always)]
+pub fn tell(transfer: &Transfer) -> Option<()> {
+    let transport = transport_of(transfer.sk)?;
+    let (sent, received) = if transfer.sent { (transfer.len, 0) } else { (0, transfer.len) };
+    let conn = conns::of(transfer.sk, transport, sent, received)?;
+    // SAFETY: a value of the map of connections.
+    let conn = unsafe { &mut *conn };
+    let position = advance(conn, transfer, transport)?;
+    if transfer.len == 0 && transport != transport::UDP {
+        if !transfer.sent && at_end(transfer, transport) {
+            ended(conn, false, conn.received);
+        }
+        return Some(());
+    }
+    let scratch = scratch()?;
+    let wanted = wanted(conn, transfer, transport);
+    let (captured, mut flags) = payload(scratch, &transfer.buffers, wanted);
+    let mut peer = Peer::default();
+    if transport == transport::UDP && transfer.buffers.name != 0 {
+        if let Some(address) = user_address(transfer.buffers.name) {
+            peer = address;
+            flags |= flag::PEER;
+        }
+    }
+    if transfer.sent {
+        flags |= flag::SENT;
+    }
+    // SAFETY: the buffer is this CPU's.
+    unsafe {
+        (*scratch).header = Header {
+            time: transfer.time,
+            conn: conn.id,
+            position,
+            len: transfer.len,
+            captured,
+            flags,
+            ..header(kind::DATA)
+        };
+        (*scratch).peer = peer;
+        let size =
+            (size_of::<Header>() + size_of::<Peer>()) as u64 + u64::from(captured & (2 * MAX_CAPTURE as u32 - 1));
+        deliver(scratch.cast(), size, transfer.len);
+    }
+    Some(())
+}
+
+/// Bytes to copy.
+#[inline(always)]
+fn wanted(_conn: &mut Conn, transfer: &Transfer, transport: u8) -> u32 {
+    if transfer.flags & OUT_OF_BAND != 0 {
+        return 0;
+    }
+    // TCP throws the bytes away. A datagram's `len` is then more than its buffer, which bounds the copy.
+    if !transfer.sent && transfer.flags & TRUNCATE != 0 && transport != transport::UDP {
+        return 0;
+    }
+    let limit = CAPTURE.load();
+    if transfer.len < u64::from(limit) { transfer.len as u32 } else { limit }
+}
+
+/// Moves the connection's position past the transfer; gives that of its first byte.
+#[inline(always)]
+fn advance(conn: &mut Conn, transfer: &Transfer, transport: u8) -> Option<u64> {
+    if transport == transport::TCP {
+        let sequence = sequence_of(transfer.sk).ok()?;
+        // Signed: a call on another thread may have been told of already.
+        let sent = sequence.write_seq.wrapping_sub(conn.write_seq) as i32;
+        let received = sequence.copied_seq.wrapping_sub(conn.copied_seq) as i32;
+        if transfer.sent {
+            conn.write_seq = sequence.write_seq;
+            conn.sent = conn.sent.wrapping_add(sent as i64 as u64);
+            return Some(conn.sent.wrapping_sub(transfer.len));
+        }
+        conn.copied_seq = sequence.copied_seq;
+        conn.received = conn.received.wrapping_add(received as i64 as u64);
+        return Some(conn.received.wrapping_sub(transfer.len));
+    }
+    let step = if transport == transport::UDP { 1 } else { transfer.len };
+    let counter = if transfer.sent { &mut conn.sent } else { &mut conn.received };
+    let position = *counter;
+    *counter = position.wrapping_add(step);
+    Some(position)
+}
+
+/// Whether a read of nothing means the end of the stream, not a buffer without room.
+#[inline(always)]
+fn at_end(transfer: &Transfer, transport: u8) -> bool {
+    if transport == transport::TCP { finished(transfer.sk) } else { transfer.buffers.count != 0 }
+}
+
+/// Tells once that a direction ended at `position`.
+#[inline(never)]
+pub fn ended(conn: &mut Conn, sent: bool, position: u64) {
+    let bit = if sent { 1 } else { 2 };
+    if conn.ended & bit != 0 {
+        return;
+    }
+    let mut changed = Changed { header: header(kind::STATE), body: Change::default() };
+    changed.header.conn = conn.id;
+    changed.header.position = position;
+    if sent {
+        changed.header.flags = flag::SENT;
+    }
+    changed.body.change = change::ENDED;
+    if deliver_value(&changed) {
+        conn.ended |= bit;
+    }
+}

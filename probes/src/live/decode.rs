@@ -1,0 +1,253 @@
+//! RawEvent to SocketEvent: names for sockets and processes, wall-clock times, standard addresses.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use probes_common::event::{COMM, Change, Header, Peer, Tuple, change, flag, initiator, kind, transport};
+use protocols::event::{
+    Address, Data, Direction, Endpoint, Open, ProcessChange, ProcessEvent, Side, SocketEvent, SocketId, Source, State,
+    StateChange, Timestamp, Transport,
+};
+
+use super::clock::Clock;
+use super::errno;
+use super::raw::split;
+use super::selection::{Selection, facts_or};
+use crate::process::Facts;
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// What the decoder knows.
+pub(super) struct Decoder {
+    clock: Clock,
+    sockets: HashMap<u64, Socket>,
+    /// Number of the last socket.
+    last: u64,
+    /// Processes whose names were told.
+    named: HashSet<u32>,
+    /// Events of sockets that were never announced.
+    pub(super) unplaced: u64,
+    out: VecDeque<SocketEvent>,
+}
+
+struct Socket {
+    id: SocketId,
+    /// The process that used it last; 0 if unknown.
+    pid: u32,
+}
+
+impl Decoder {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, sockets: HashMap::new(), last: 0, named: HashSet::new(), unplaced: 0, out: VecDeque::new() }
+    }
+
+    /// The next event decoded.
+    pub(super) fn pop(&mut self) -> Option<SocketEvent> {
+        self.out.pop_front()
+    }
+
+    /// Whether one waits.
+    pub(super) fn has_events(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// An event that does not come from the ring buffer.
+    pub(super) fn push(&mut self, event: SocketEvent) {
+        self.out.push_back(event);
+    }
+
+    /// Decodes a record. One that is too short, or of an unknown kind, is skipped: it cannot come from our programs.
+    pub(super) fn record(&mut self, record: &[u8], selection: &mut Selection) {
+        let Some((header, rest)) = split::<Header>(record) else { return };
+        let time = self.clock.wall(header.time);
+        match header.kind {
+            kind::DATA => self.data(&header, time, rest, selection),
+            kind::OPEN => self.open(&header, time, rest, selection),
+            kind::STATE => self.state(&header, time, rest),
+            kind::CLOSE => {
+                if let Some(socket) = self.sockets.remove(&header.conn) {
+                    self.push(SocketEvent::Close { time, socket: socket.id });
+                }
+            }
+            kind::FORK => self.fork(&header, time, selection),
+            kind::EXEC => self.exec(&header, time, rest, selection),
+            kind::EXIT => self.exit(&header, time, selection),
+            kind::LISTEN => selection.listen(header.pid, u16::try_from(header.len).unwrap_or(0)),
+            _ => {}
+        }
+    }
+
+    /// Names a process unless that was done.
+    pub(super) fn name(&mut self, time: Timestamp, pid: u32) {
+        if pid == 0 || self.named.contains(&pid) {
+            return;
+        }
+        if let Some(facts) = Facts::of(pid) {
+            self.name_as(time, &facts);
+        }
+    }
+
+    fn name_as(&mut self, time: Timestamp, facts: &Facts) {
+        self.named.insert(facts.pid);
+        self.process(time, facts.pid, ProcessChange::Named(Arc::new(facts.names())));
+    }
+
+    fn process(&mut self, time: Timestamp, pid: u32, change: ProcessChange) {
+        self.push(SocketEvent::Process(ProcessEvent { time, pid, change }));
+    }
+
+    fn fork(&mut self, header: &Header, time: Timestamp, selection: &mut Selection) {
+        let parent = u32::try_from(header.len).unwrap_or(0);
+        selection.fork(parent, header.pid);
+        self.named.remove(&header.pid);
+        if selection.refuses(header.pid) {
+            return;
+        }
+        self.process(time, header.pid, ProcessChange::Started { parent });
+        // It has its parent's names until it is named.
+        if self.named.contains(&parent) {
+            self.named.insert(header.pid);
+        }
+    }
+
+    fn exec(&mut self, header: &Header, time: Timestamp, rest: &[u8], selection: &mut Selection) {
+        let Some((comm, file)) = rest.split_at_checked(COMM) else { return };
+        let comm = text(comm.split(|&byte| byte == 0).next().unwrap_or_default());
+        let file = file.get(..header.captured as usize).map(text);
+        let facts = facts_or(header.pid, Some(comm), file);
+        selection.exec(&facts);
+        if !selection.refuses(header.pid) {
+            self.name_as(time, &facts);
+        }
+    }
+
+    fn exit(&mut self, header: &Header, time: Timestamp, selection: &mut Selection) {
+        let refused = selection.refuses(header.pid);
+        selection.exit(header.pid);
+        self.named.remove(&header.pid);
+        if !refused {
+            self.process(time, header.pid, ProcessChange::Exited);
+        }
+    }
+
+    fn open(&mut self, header: &Header, time: Timestamp, rest: &[u8], selection: &Selection) {
+        let Some((tuple, rest)) = split::<Tuple>(rest) else { return };
+        if self.sockets.contains_key(&header.conn) || selection.refuses(header.pid) {
+            return;
+        }
+        let Some(transport) = transport_of(tuple.transport) else { return };
+        self.name(time, header.pid);
+        self.last += 1;
+        let id = SocketId(self.last);
+        self.sockets.insert(header.conn, Socket { id, pid: header.pid });
+        let (local, remote) = if transport == Transport::Unix {
+            unix_ends(&tuple, rest.get(..header.captured as usize).unwrap_or_default())
+        } else {
+            (endpoint(&tuple.local), endpoint(&tuple.remote))
+        };
+        self.push(SocketEvent::Open(Open {
+            time,
+            socket: id,
+            transport,
+            local,
+            remote,
+            initiator: match tuple.initiator {
+                initiator::LOCAL => Some(Side::Local),
+                initiator::REMOTE => Some(Side::Remote),
+                _ => None,
+            },
+            pid: (header.pid != 0).then_some(header.pid),
+            midstream: tuple.midstream != 0,
+        }));
+    }
+
+    fn data(&mut self, header: &Header, time: Timestamp, rest: &[u8], selection: &Selection) {
+        if selection.refuses(header.pid) {
+            return;
+        }
+        let Some((peer, payload)) = split::<Peer>(rest) else { return };
+        let Some(socket) = self.sockets.get_mut(&header.conn) else {
+            self.unplaced += 1;
+            return;
+        };
+        let id = socket.id;
+        let handed_over = socket.pid != header.pid;
+        socket.pid = header.pid;
+        self.name(time, header.pid);
+        if handed_over {
+            self.push(SocketEvent::State(State { time, socket: id, change: StateChange::Owner { pid: header.pid } }));
+        }
+        self.push(SocketEvent::Data(Data {
+            time,
+            socket: id,
+            direction: direction(header),
+            position: header.position,
+            bytes: payload.get(..header.captured as usize).unwrap_or(payload).to_vec(),
+            original_len: header.len,
+            pid: header.pid,
+            tid: header.tid,
+            task: 0,
+            peer: (header.flags & flag::PEER != 0).then(|| endpoint(&peer)),
+            source: Source::Socket,
+        }));
+    }
+
+    fn state(&mut self, header: &Header, time: Timestamp, rest: &[u8]) {
+        let Some((body, _)) = split::<Change>(rest) else { return };
+        let Some(socket) = self.sockets.get(&header.conn) else { return };
+        let change = match body.change {
+            change::CONNECTING => StateChange::Connecting,
+            change::ESTABLISHED => {
+                StateChange::Established { local: endpoint(&body.tuple.local), remote: endpoint(&body.tuple.remote) }
+            }
+            change::FAILED => StateChange::Failed { errno: errno::name(body.errno) },
+            change::ENDED => StateChange::Ended { direction: direction(header), position: Some(header.position) },
+            change::RESET => StateChange::Reset,
+            change::RETRANSMIT => StateChange::Retransmit,
+            _ => return,
+        };
+        let socket = socket.id;
+        self.push(SocketEvent::State(State { time, socket, change }));
+    }
+}
+
+fn direction(header: &Header) -> Direction {
+    if header.flags & flag::SENT != 0 { Direction::Sent } else { Direction::Received }
+}
+
+fn transport_of(number: u8) -> Option<Transport> {
+    match number {
+        transport::TCP | transport::MPTCP => Some(Transport::Tcp),
+        transport::UDP => Some(Transport::Udp),
+        transport::UNIX => Some(Transport::Unix),
+        _ => None,
+    }
+}
+
+fn endpoint(peer: &Peer) -> Endpoint {
+    match peer.family {
+        AF_INET => {
+            let [a, b, c, d, ..] = peer.address;
+            Endpoint::ip(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), peer.port)
+        }
+        AF_INET6 => Endpoint::ip(IpAddr::V6(Ipv6Addr::from(peer.address)), peer.port),
+        _ => Endpoint::default(),
+    }
+}
+
+/// The path is that of the end that was bound.
+fn unix_ends(tuple: &Tuple, path: &[u8]) -> (Endpoint, Endpoint) {
+    let address = match path {
+        [] => None,
+        [0, name @ ..] => Some(format!("@{}", text(name))),
+        path => Some(text(path.split(|&byte| byte == 0).next().unwrap_or_default())),
+    };
+    let bound = Endpoint { address: address.map(|name| Address::Unix(name.into())), port: None };
+    if tuple.remote_path != 0 { (Endpoint::default(), bound) } else { (bound, Endpoint::default()) }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
