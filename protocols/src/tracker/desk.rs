@@ -42,6 +42,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(config: Config) -> Self {
+        let exchanges = Exchanges::new(&config);
         let scene = Scene {
             node: None,
             vantage: Vantage::Process,
@@ -55,7 +56,7 @@ impl Desk {
             keys: KeyLog::default(),
             now: Timestamp::default(),
             memory: 0,
-            exchanges: Exchanges::default(),
+            exchanges,
             next_id: 1,
             next_conn: 1,
             explained: 0,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use probes::live::Backend;
 use probes::targets::Targets;
+use protocols::route::Pattern;
 use protocols::tracker;
 use query::export::Format;
 
@@ -243,8 +244,14 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         true => None,
         false => Some(protocols(&args.protocol)?),
     };
-    let tracker =
-        tracker::Config { body: to_usize(args.body), protocols, redact: !args.no_redact, ..tracker::Config::default() };
+    let tracker = tracker::Config {
+        body: to_usize(args.body),
+        protocols,
+        redact: !args.no_redact,
+        routes: patterns("--route", &args.route)?,
+        ignored_routes: patterns("--ignore-route", &args.ignore_route)?,
+        ..tracker::Config::default()
+    };
     let color = match args.color {
         ColorArg::Always => true,
         ColorArg::Never => false,
@@ -343,14 +350,22 @@ fn output(args: &ExploreArgs, view: &View, place: Place) -> Result<Output, Failu
     Ok(Output { format, file: args.output.clone().filter(|_| to_file), terminal })
 }
 
+/// Route patterns, or where the first wrong one is wrong.
+fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
+    let parse = |text: &String| {
+        Pattern::parse(text).map_err(|error| {
+            Failure::usage(format!("{option} is no route\n  {text}\n  {}^ {}", " ".repeat(error.at), error.what))
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
 /// Options that are accepted by name, and are not built yet: refused rather than ignored.
 fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 11] = [
+    let unbuilt: [(&str, bool); 9] = [
         ("--tls-keys", args.tls_keys.is_some()),
         ("--max-cpu", args.max_cpu.is_some()),
         ("--keep-binary", args.keep_binary),
-        ("--route", !args.route.is_empty()),
-        ("--ignore-route", !args.ignore_route.is_empty()),
         ("--otlp", args.otlp.is_some()),
         ("--otlp-keep", args.otlp_keep.is_some()),
         ("--otlp-query-text", args.otlp_query_text),
