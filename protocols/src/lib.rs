@@ -36,5 +36,7 @@ pub mod record;
 pub mod route;
 pub mod session;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod trace;
 pub mod tracker;
