@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::event::{Direction, Transport};
 use crate::keys::KeyLog;
 use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
-use crate::{dns, http1, pgsql, tracker};
+use crate::{dns, http1, tracker};
 
 /// Protocols on byte streams (TCP, Unix sockets, decrypted TLS).
-const STREAMS: &[Protocol] = &[http1::PROTOCOL, pgsql::PROTOCOL, dns::PROTOCOL];
+const STREAMS: &[Protocol] = &[http1::PROTOCOL, dns::PROTOCOL];
 
 /// Protocols on UDP.
 const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];

@@ -32,7 +32,6 @@ pub mod http1;
 pub mod http2;
 pub mod infer;
 pub mod keys;
-pub mod pgsql;
 pub mod record;
 pub mod route;
 pub mod session;

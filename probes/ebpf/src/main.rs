@@ -22,7 +22,6 @@ mod process;
 mod settings;
 mod sock;
 mod socket;
-mod syscall;
 mod targets;
 mod transfer;
 

@@ -18,13 +18,11 @@ use crate::failure::Failure;
 /// What to do.
 pub(crate) enum Invocation {
     /// Capture or read, then show, print or write.
-    Explore(Explore),
+    Explore(Box<Explore>),
     /// `explore doctor`.
     Doctor { json: bool, pid: Option<u32> },
     /// `explore schema`.
     Schema { table: Option<String>, json: bool },
-    /// `explore diff`.
-    Diff { a: PathBuf, b: PathBuf, by: Vec<String> },
     /// `explore completions`.
     Completions(clap_complete::Shell),
     /// `explore man`.
@@ -53,12 +51,17 @@ pub(crate) struct Explore {
     pub(crate) snapshot: Option<PathBuf>,
     pub(crate) record: Option<PathBuf>,
     pub(crate) force: bool,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) mouse: bool,
     pub(crate) ascii: bool,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) color: bool,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) verbose: u8,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) log: Option<PathBuf>,
     /// Saved queries: name and text.
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) saved: Vec<(String, String)>,
     /// The options that chose what is watched, as typed.
     pub(crate) filters: Vec<String>,
@@ -120,7 +123,6 @@ pub(crate) enum CoverageStyle {
 /// Which standard streams are terminals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terminals {
-    pub(crate) stdin: bool,
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
 }
@@ -143,7 +145,7 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
                 true => Input::Live(live),
                 false => Input::Files(files(&cli.explore, &live)?),
             };
-            Invocation::Explore(explore(cli.explore, input, config, place)?)
+            Invocation::Explore(Box::new(explore(cli.explore, input, config, place)?))
         }
         Some(Command::Demo(demo)) => {
             if !demo.explore.read.is_empty() {
@@ -156,11 +158,11 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
                 return Err(Failure::usage("`demo` watches its own processes: leave out --pid, --comm and the like"));
             }
             let input = Input::Demo { seed: demo.seed, recorded: demo.recorded, live };
-            Invocation::Explore(explore(demo.explore, input, config, place)?)
+            Invocation::Explore(Box::new(explore(demo.explore, input, config, place)?))
         }
         Some(Command::Doctor { json, pid }) => Invocation::Doctor { json, pid },
         Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
-        Some(Command::Diff { a, b, by }) => Invocation::Diff { a, b, by },
+        Some(Command::Diff { .. }) => return Err(Failure::usage("`explore diff` is not built yet in this version")),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man) => Invocation::Man,
         Some(Command::Held { command }) => Invocation::Held(command),

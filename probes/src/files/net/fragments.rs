@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use etherparse::IpNumber;
 use protocols::event::Timestamp;
 
 use super::ip::{Fragment, Payload};
@@ -28,7 +29,7 @@ pub(super) struct Fragments {
 struct Key {
     source: IpAddr,
     destination: IpAddr,
-    protocol: u8,
+    protocol: IpNumber,
     id: u32,
 }
 
@@ -53,7 +54,7 @@ pub(super) struct Whole {
     pub(super) time: Timestamp,
     source: IpAddr,
     destination: IpAddr,
-    protocol: u8,
+    protocol: IpNumber,
     bytes: Vec<u8>,
     original_len: usize,
 }
