@@ -39,6 +39,8 @@ pub struct Config {
     pub routes: Vec<Pattern>,
     /// Paths of no interest: they give no row (`--ignore-route`).
     pub ignored_routes: Vec<Pattern>,
+    /// Keep bodies that are no text, when secrets are masked (`--keep-binary`).
+    pub keep_binary: bool,
     /// Bounds on memory.
     pub limits: Limits,
 }
@@ -58,6 +60,7 @@ impl Default for Config {
             body: 1024,
             protocols: None,
             redact: true,
+            keep_binary: false,
             routes: Vec::new(),
             ignored_routes: Vec::new(),
             limits: Limits::default(),

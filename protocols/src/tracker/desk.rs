@@ -14,6 +14,7 @@ use super::{Config, Coverage, InFlight};
 use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, Session, Timestamp, Vantage};
 use crate::keys::KeyLog;
 use crate::record::{Record, Tls};
+use crate::redact;
 use crate::session::{Datagram, Exchange, Step};
 use crate::stream::{Hole, Mark};
 
@@ -318,7 +319,12 @@ impl Desk {
                     connection.asks = connection.asks.or(Some(begin.direction));
                     self.exchanges.begin(id, begin, &connection.identified(), &self.scene);
                 }
-                Step::Describe { id, description } => self.exchanges.describe(id, description),
+                Step::Describe { id, mut description } => {
+                    if self.scene.config.redact {
+                        description.summary = description.summary.map(|summary| redact::text(&summary).into_owned());
+                    }
+                    self.exchanges.describe(id, description);
+                }
                 Step::Finish(exchange) => self.finish(connection, *exchange, ending, emit),
                 Step::Retract { id } => {
                     if connection.open.remove(&id) {
@@ -398,7 +404,10 @@ impl Desk {
         }
     }
 
-    fn deliver(&mut self, record: Record, emit: &mut dyn FnMut(Record)) {
+    fn deliver(&mut self, mut record: Record, emit: &mut dyn FnMut(Record)) {
+        if self.scene.config.redact {
+            redact::record(&mut record, self.scene.config.keep_binary);
+        }
         let Some((table, common)) = record.exchange() else { return };
         if !self.scene.config.wants_any(&[table]) {
             return;
