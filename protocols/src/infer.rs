@@ -8,16 +8,16 @@ use std::sync::Arc;
 use crate::event::{Direction, Transport};
 use crate::keys::KeyLog;
 use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
-use crate::{dns, http1, tracker};
+use crate::{dns, http1, http2, tracker};
 
 /// Protocols on byte streams (TCP, Unix sockets, decrypted TLS).
-const STREAMS: &[Protocol] = &[http1::PROTOCOL, dns::PROTOCOL];
+const STREAMS: &[Protocol] = &[http2::PROTOCOL, http1::PROTOCOL, dns::PROTOCOL];
 
 /// Protocols on UDP.
 const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];
 
 /// The protocol that [`crate::session::Switch::Http2`] starts.
-const HTTP2: Option<Protocol> = None;
+const HTTP2: Option<Protocol> = Some(http2::PROTOCOL);
 
 /// The protocol that [`crate::session::Switch::Tls`] starts.
 const TLS: Option<Protocol> = None;

@@ -1,7 +1,6 @@
 //! Opening files of every kind.
 
 mod captures;
-mod formats;
 
 use super::*;
 use std::io::{Cursor, Write};
