@@ -34,8 +34,11 @@ pub mod http2;
 pub mod infer;
 pub mod keys;
 pub mod record;
+pub mod redact;
 pub mod route;
 pub mod session;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod trace;
 pub mod tracker;

@@ -144,6 +144,12 @@ impl DataStream {
         }
     }
 
+    /// A hole comes right after [`Self::bytes`]: they will not grow.
+    #[must_use]
+    pub fn hole_follows(&self) -> bool {
+        matches!((self.pieces.front(), self.pieces.get(1)), (Some(Piece::Run { .. }), Some(Piece::Hole(_))))
+    }
+
     /// Everything has been read, and nothing more will come.
     #[must_use]
     pub fn ended(&self) -> bool {

@@ -21,6 +21,7 @@ use self::connection::Connection;
 use self::desk::Desk;
 use crate::event::{Data, Open, SocketEvent, SocketId, State, Timestamp, Transport};
 use crate::record::{Common, Record};
+use crate::route::Pattern;
 
 /// How often time-outs are looked at, ns.
 const TICK: u64 = 20_000_000;
@@ -34,6 +35,12 @@ pub struct Config {
     pub protocols: Option<Vec<String>>,
     /// Mask secrets (INTERFACES section 5).
     pub redact: bool,
+    /// Patterns that name routes, the first match first (`--route`).
+    pub routes: Vec<Pattern>,
+    /// Paths of no interest: they give no row (`--ignore-route`).
+    pub ignored_routes: Vec<Pattern>,
+    /// Keep bodies that are no text, when secrets are masked (`--keep-binary`).
+    pub keep_binary: bool,
     /// Bounds on memory.
     pub limits: Limits,
 }
@@ -49,7 +56,15 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { body: 1024, protocols: None, redact: true, limits: Limits::default() }
+        Self {
+            body: 1024,
+            protocols: None,
+            redact: true,
+            keep_binary: false,
+            routes: Vec::new(),
+            ignored_routes: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod demo;
 mod doctor;
 mod failure;
 mod options;
@@ -27,11 +28,7 @@ use options::{Invocation, Parsed, Terminals};
 #[must_use]
 pub fn main() -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
-    let terminals = Terminals {
-        stdin: std::io::stdin().is_terminal(),
-        stdout: std::io::stdout().is_terminal(),
-        stderr: std::io::stderr().is_terminal(),
-    };
+    let terminals = Terminals { stdout: std::io::stdout().is_terminal(), stderr: std::io::stderr().is_terminal() };
     let result = options::parse(&argv, &|name| std::env::var_os(name), terminals).and_then(|parsed| match parsed {
         Parsed::Text(text) => output::data(&text).map(|()| 0),
         Parsed::Run(invocation) => invoke(*invocation),
@@ -47,13 +44,12 @@ pub fn main() -> ExitCode {
 
 fn invoke(invocation: Invocation) -> Result<u8, Failure> {
     match invocation {
-        Invocation::Explore(explore) => run::explore(explore),
+        Invocation::Explore(explore) => run::explore(*explore),
         Invocation::Doctor { json, pid } => doctor::doctor(json, pid),
         Invocation::Schema { table, json } => reference::schema(table.as_deref(), json),
-        Invocation::Diff { .. } => Err(Failure::usage("`explore diff` is not built yet in this version")),
         Invocation::Completions(shell) => reference::completions(shell),
         Invocation::Man => reference::man(),
         Invocation::Held(command) => run::held(&command),
-        Invocation::DemoPart { .. } => Err(Failure::usage("the demo is not built yet in this version")),
+        Invocation::DemoPart { part, seed, peers } => demo::part(&part, seed, &peers),
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn compact(ns: u64) -> String {
 }
 
 /// `HH:MM:SS.mmm` UTC.
+#[cfg_attr(not(test), expect(dead_code, reason = "the screens will show it"))]
 pub(crate) fn clock(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);

@@ -1,6 +1,7 @@
 //! Opening files of every kind.
 
 mod captures;
+mod formats;
 
 use super::*;
 use std::io::{Cursor, Write};

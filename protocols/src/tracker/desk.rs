@@ -14,6 +14,7 @@ use super::{Config, Coverage, InFlight};
 use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, Session, Timestamp, Vantage};
 use crate::keys::KeyLog;
 use crate::record::{Record, Tls};
+use crate::redact;
 use crate::session::{Datagram, Exchange, Step};
 use crate::stream::{Hole, Mark};
 
@@ -42,6 +43,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(config: Config) -> Self {
+        let exchanges = Exchanges::new(&config);
         let scene = Scene {
             node: None,
             vantage: Vantage::Process,
@@ -55,7 +57,7 @@ impl Desk {
             keys: KeyLog::default(),
             now: Timestamp::default(),
             memory: 0,
-            exchanges: Exchanges::default(),
+            exchanges,
             next_id: 1,
             next_conn: 1,
             explained: 0,
@@ -317,7 +319,12 @@ impl Desk {
                     connection.asks = connection.asks.or(Some(begin.direction));
                     self.exchanges.begin(id, begin, &connection.identified(), &self.scene);
                 }
-                Step::Describe { id, description } => self.exchanges.describe(id, description),
+                Step::Describe { id, mut description } => {
+                    if self.scene.config.redact {
+                        description.summary = description.summary.map(|summary| redact::text(&summary).into_owned());
+                    }
+                    self.exchanges.describe(id, description);
+                }
                 Step::Finish(exchange) => self.finish(connection, *exchange, ending, emit),
                 Step::Retract { id } => {
                     if connection.open.remove(&id) {
@@ -397,7 +404,10 @@ impl Desk {
         }
     }
 
-    fn deliver(&mut self, record: Record, emit: &mut dyn FnMut(Record)) {
+    fn deliver(&mut self, mut record: Record, emit: &mut dyn FnMut(Record)) {
+        if self.scene.config.redact {
+            redact::record(&mut record, self.scene.config.keep_binary);
+        }
         let Some((table, common)) = record.exchange() else { return };
         if !self.scene.config.wants_any(&[table]) {
             return;

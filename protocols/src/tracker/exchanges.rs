@@ -12,6 +12,7 @@ use super::twins::{Sight, Twins};
 use super::{Config, InFlight};
 use crate::event::{Direction, SocketId, Timestamp, Vantage};
 use crate::record::{Common, Identity, ParentBy, Record, Role};
+use crate::route::{Route, Routes};
 use crate::session::{Begin, Description, Exchange, Timing};
 
 /// What is known of the session as a whole.
@@ -43,9 +44,14 @@ pub(super) struct Exchanges {
     twins: Twins,
     /// Open server exchanges by process and trace id.
     traces: HashMap<(u32, String), Vec<u64>>,
+    routes: Routes,
 }
 
 impl Exchanges {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { routes: Routes::new(config.routes.clone(), config.ignored_routes.clone()), ..Self::default() }
+    }
+
     pub(super) fn begin(&mut self, id: u64, begin: Begin, on: &Identified<'_>, scene: &Scene) {
         let mark = begin.mark;
         let owner = scene.processes.owner(mark.pid).or_else(|| on.owner.cloned());
@@ -143,6 +149,20 @@ impl Exchanges {
             midstream: open.common.midstream || common.midstream,
             ..open.common
         };
+        self.find_route(record)
+    }
+
+    /// Names the route of an HTTP exchange. Null when the user asked to leave it out.
+    fn find_route(&mut self, mut record: Record) -> Option<Record> {
+        if let Record::Http(http) = &mut record
+            && let Some(path) = http.path.as_deref().filter(|path| path.starts_with('/'))
+        {
+            let service = http.common.identity.names.as_ref().and_then(|names| names.service.as_ref());
+            http.route = match self.routes.route(service, path) {
+                Route::Given(route) | Route::Inferred(route) => Some(route),
+                Route::Ignored => return None,
+            };
+        }
         Some(record)
     }
 

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_pid_used_again_is_another_process() {
         let mut processes = Processes::default();
-        let mut tell = |processes: &mut Processes, pid, change| {
+        let tell = |processes: &mut Processes, pid, change| {
             processes.handle(ProcessEvent { time: Timestamp(0), pid, change });
         };
         tell(&mut processes, 1, named("shell"));

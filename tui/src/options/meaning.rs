@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use probes::live::Backend;
 use probes::targets::Targets;
+use protocols::route::Pattern;
 use protocols::tracker;
 use query::export::Format;
 
@@ -17,13 +18,11 @@ use crate::failure::Failure;
 /// What to do.
 pub(crate) enum Invocation {
     /// Capture or read, then show, print or write.
-    Explore(Explore),
+    Explore(Box<Explore>),
     /// `explore doctor`.
     Doctor { json: bool, pid: Option<u32> },
     /// `explore schema`.
     Schema { table: Option<String>, json: bool },
-    /// `explore diff`.
-    Diff { a: PathBuf, b: PathBuf, by: Vec<String> },
     /// `explore completions`.
     Completions(clap_complete::Shell),
     /// `explore man`.
@@ -52,12 +51,17 @@ pub(crate) struct Explore {
     pub(crate) snapshot: Option<PathBuf>,
     pub(crate) record: Option<PathBuf>,
     pub(crate) force: bool,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) mouse: bool,
     pub(crate) ascii: bool,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) color: bool,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) verbose: u8,
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) log: Option<PathBuf>,
     /// Saved queries: name and text.
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) saved: Vec<(String, String)>,
     /// The options that chose what is watched, as typed.
     pub(crate) filters: Vec<String>,
@@ -119,7 +123,6 @@ pub(crate) enum CoverageStyle {
 /// Which standard streams are terminals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terminals {
-    pub(crate) stdin: bool,
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
 }
@@ -142,7 +145,7 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
                 true => Input::Live(live),
                 false => Input::Files(files(&cli.explore, &live)?),
             };
-            Invocation::Explore(explore(cli.explore, input, config, place)?)
+            Invocation::Explore(Box::new(explore(cli.explore, input, config, place)?))
         }
         Some(Command::Demo(demo)) => {
             if !demo.explore.read.is_empty() {
@@ -155,11 +158,11 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
                 return Err(Failure::usage("`demo` watches its own processes: leave out --pid, --comm and the like"));
             }
             let input = Input::Demo { seed: demo.seed, recorded: demo.recorded, live };
-            Invocation::Explore(explore(demo.explore, input, config, place)?)
+            Invocation::Explore(Box::new(explore(demo.explore, input, config, place)?))
         }
         Some(Command::Doctor { json, pid }) => Invocation::Doctor { json, pid },
         Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
-        Some(Command::Diff { a, b, by }) => Invocation::Diff { a, b, by },
+        Some(Command::Diff { .. }) => return Err(Failure::usage("`explore diff` is not built yet in this version")),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man) => Invocation::Man,
         Some(Command::Held { command }) => Invocation::Held(command),
@@ -243,8 +246,14 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         true => None,
         false => Some(protocols(&args.protocol)?),
     };
-    let tracker =
-        tracker::Config { body: to_usize(args.body), protocols, redact: !args.no_redact, ..tracker::Config::default() };
+    let tracker = tracker::Config {
+        body: to_usize(args.body),
+        protocols,
+        redact: !args.no_redact,
+        routes: patterns("--route", &args.route)?,
+        ignored_routes: patterns("--ignore-route", &args.ignore_route)?,
+        ..tracker::Config::default()
+    };
     let color = match args.color {
         ColorArg::Always => true,
         ColorArg::Never => false,
@@ -343,14 +352,22 @@ fn output(args: &ExploreArgs, view: &View, place: Place) -> Result<Output, Failu
     Ok(Output { format, file: args.output.clone().filter(|_| to_file), terminal })
 }
 
+/// Route patterns, or where the first wrong one is wrong.
+fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
+    let parse = |text: &String| {
+        Pattern::parse(text).map_err(|error| {
+            Failure::usage(format!("{option} is no route\n  {text}\n  {}^ {}", " ".repeat(error.at), error.what))
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
 /// Options that are accepted by name, and are not built yet: refused rather than ignored.
 fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 11] = [
+    let unbuilt: [(&str, bool); 9] = [
         ("--tls-keys", args.tls_keys.is_some()),
         ("--max-cpu", args.max_cpu.is_some()),
         ("--keep-binary", args.keep_binary),
-        ("--route", !args.route.is_empty()),
-        ("--ignore-route", !args.ignore_route.is_empty()),
         ("--otlp", args.otlp.is_some()),
         ("--otlp-keep", args.otlp_keep.is_some()),
         ("--otlp-query-text", args.otlp_query_text),

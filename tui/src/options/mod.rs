@@ -7,7 +7,7 @@ mod meaning;
 mod values;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::Path;
 
 pub(crate) use meaning::{CoverageStyle, Explore, Input, Invocation, Keep, Live, Output, Terminals, View};
 
@@ -46,7 +46,7 @@ pub(crate) fn parse(
 }
 
 /// A path of which `-` means a standard stream.
-pub(crate) fn is_dash(path: &PathBuf) -> bool {
+pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

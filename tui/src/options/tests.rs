@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::*;
 
-const PIPE: Terminals = Terminals { stdin: false, stdout: false, stderr: false };
-const TERMINAL: Terminals = Terminals { stdin: true, stdout: true, stderr: true };
+const PIPE: Terminals = Terminals { stdout: false, stderr: false };
+const TERMINAL: Terminals = Terminals { stdout: true, stderr: true };
 
 fn parse_with(args: &[&str], environment: &[(&str, &str)], terminals: Terminals) -> Result<Invocation, Failure> {
     let argv: Vec<OsString> = std::iter::once("explore").chain(args.iter().copied()).map(Into::into).collect();
@@ -21,7 +21,7 @@ fn parse_with(args: &[&str], environment: &[(&str, &str)], terminals: Terminals)
 
 fn explore(args: &[&str], environment: &[(&str, &str)]) -> Explore {
     match parse_with(args, environment, PIPE) {
-        Ok(Invocation::Explore(explore)) => explore,
+        Ok(Invocation::Explore(explore)) => *explore,
         Ok(_) => unreachable!("another sub-command"),
         Err(failure) => unreachable!("{}", failure.text),
     }

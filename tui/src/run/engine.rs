@@ -124,6 +124,7 @@ impl Engine {
     }
 
     /// Bytes that the store holds.
+    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) fn bytes(&self) -> u64 {
         self.store.bytes()
     }

@@ -10,13 +10,14 @@ mod dry_run;
 mod engine;
 mod merge;
 mod open;
+mod pace;
 mod print;
 mod reader;
 mod signals;
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, never};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use probes::live::{Hook, HookState};
 use query::ProbeRow;
 
@@ -76,7 +77,7 @@ fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
                 .map_err(|failure| if query && failure.code > 125 { Failure::usage(failure.text) } else { failure })
         }
         Input::Files(paths) => open::files(paths, &explore.keep, tee, query || explore.snapshot.is_some()),
-        Input::Demo { .. } => Err(Failure::usage("the demo is not built yet in this version")),
+        Input::Demo { seed, recorded, live } => open::demo(explore, *seed, *recorded, live, tee),
     }
 }
 
@@ -128,8 +129,14 @@ impl Run {
         if let Some(path) = &self.explore.ready_file {
             std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
         }
+        if let Some(source) = self.opened.source {
+            output::note(&format!("the demo's shop, source={source}"));
+        }
         if let Some(command) = &self.opened.command {
             command.release();
+        }
+        if let Some(demo) = &mut self.opened.demo {
+            demo.go();
         }
         // Files are read to their ends, however long that takes.
         Ok(run_for.filter(|_| self.opened.ready.is_some()).map(|time| Instant::now() + time))
@@ -210,12 +217,12 @@ impl Run {
     fn drain(&mut self) {
         let Some(mut reader) = self.opened.reader.take() else { return };
         reader.stop();
-        let live = self.opened.ready.is_some();
-        let until = Instant::now() + DRAIN;
-        let batches = if live { reader.batches.clone() } else { never() };
-        while let Ok(batch) = batches.recv_deadline(until) {
-            if self.take(batch) {
-                break;
+        if self.opened.ready.is_some() {
+            let until = Instant::now() + DRAIN;
+            while let Ok(batch) = reader.batches.clone().recv_deadline(until) {
+                if self.take(batch) {
+                    break;
+                }
             }
         }
         reader.join();
@@ -242,8 +249,7 @@ impl Run {
     }
 
     fn snapshot(&mut self, path: &std::path::Path, force: bool) {
-        let source = None;
-        let summary = Summary::of(&self.opened.engine, source);
+        let summary = Summary::of(&self.opened.engine, self.opened.source);
         let mut manifest = query::snapshot::Manifest::default();
         let (node, kernel) = self.opened.engine.machine();
         let range = self.opened.engine.range();
@@ -271,7 +277,7 @@ impl Run {
 
     /// Says what went wrong and what was seen; the exit code (INTERFACES 1.2).
     fn conclude(mut self) -> u8 {
-        let summary = Summary::of(&self.opened.engine, None);
+        let summary = Summary::of(&self.opened.engine, self.opened.source);
         if let Some(failure) = &self.failure {
             output::error(&failure.text);
         }

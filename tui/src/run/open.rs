@@ -10,10 +10,12 @@ use probes::live::{Capture, HookState};
 
 use super::command::Watched;
 use super::engine::Engine;
-use super::merge;
 use super::reader::{Reader, Source, Tee};
-use crate::failure::Failure;
-use crate::options::{Keep, Live, is_dash};
+use super::{merge, pace};
+use crate::demo::{Demo, RECORDING};
+use crate::failure::{Failure, UNSUPPORTED};
+use crate::options::{Explore, Keep, Live, View, is_dash};
+use crate::output;
 
 /// What a run looks at.
 pub(crate) struct Opened {
@@ -25,6 +27,9 @@ pub(crate) struct Opened {
     /// Null for files.
     pub(crate) ready: Option<Ready>,
     pub(crate) command: Option<Watched>,
+    pub(crate) demo: Option<Demo>,
+    /// `live` or `recorded`, of the demo.
+    pub(crate) source: Option<&'static str>,
 }
 
 /// The figures of the ready line.
@@ -32,6 +37,13 @@ pub(crate) struct Opened {
 pub(crate) struct Ready {
     pub(crate) processes: usize,
     pub(crate) hooks: usize,
+}
+
+impl Opened {
+    /// What is in the store already, and nothing that follows.
+    fn stored(engine: Engine) -> Self {
+        Self { engine, reader: None, damage: None, ready: None, command: None, demo: None, source: None }
+    }
 }
 
 /// Attaches to the kernel; COMMAND, if any, is started and still held.
@@ -49,11 +61,46 @@ pub(crate) fn live(live: &Live, keep: &Keep, tee: Tee, data_on_stdout: bool) -> 
             Some(command)
         }
     };
-    let capture = Capture::attach(&options).map_err(|error| Failure::source(&error))?;
+    let mut opened = attach(&options, keep, tee)?;
+    opened.command = command;
+    Ok(opened)
+}
+
+fn attach(options: &probes::live::Options, keep: &Keep, tee: Tee) -> Result<Opened, Failure> {
+    let capture = Capture::attach(options).map_err(|error| Failure::source(&error))?;
     let active = capture.hooks().iter().filter(|hook| hook.state == HookState::Active).count();
     let ready = Ready { processes: capture.processes(), hooks: active };
-    let reader = Reader::start(Source::Live(capture), tee)?;
-    Ok(Opened { engine: Engine::new(keep, false), reader: Some(reader), damage: None, ready: Some(ready), command })
+    let reader = Reader::start(Source::Live(Box::new(capture)), tee)?;
+    Ok(Opened { reader: Some(reader), ready: Some(ready), ..Opened::stored(Engine::new(keep, false)) })
+}
+
+/// Starts the demo and attaches to it; where that cannot be, opens its recording, and says so.
+///
+/// # Errors
+/// When the demo cannot be started for another reason.
+pub(crate) fn demo(explore: &Explore, seed: u64, recorded: bool, live: &Live, tee: Tee) -> Result<Opened, Failure> {
+    if !recorded {
+        let demo = Demo::start(seed)?;
+        let mut options = live.options.clone();
+        options.targets.pids = demo.pids();
+        match attach(&options, &explore.keep, tee) {
+            Ok(opened) => return Ok(Opened { demo: Some(demo), source: Some("live"), ..opened }),
+            Err(failure) if failure.code != UNSUPPORTED || explore.record.is_some() => return Err(failure),
+            Err(failure) => {
+                let reason = failure.text.lines().next().unwrap_or_default();
+                output::note(&format!("no live capture here ({reason}): playing the recorded demo instead"));
+            }
+        }
+    }
+    let recording = Box::new(io::Cursor::new(RECORDING));
+    let input = files::open(recording, "the demo's recording", &files::Options::default());
+    let Input::Events(replay) = input.map_err(|error| Failure::source(&error))? else {
+        return Err(Failure::usage("the demo's recording is none"));
+    };
+    let replay = pace::Paced::new(Box::new(replay), explore.run_for, matches!(explore.view, View::Screen));
+    let reader = Reader::start(Source::File(Box::new(replay)), None)?;
+    let engine = Engine::new(&explore.keep, false);
+    Ok(Opened { reader: Some(reader), source: Some("recorded"), ..Opened::stored(engine) })
 }
 
 /// Opens files. One capture or recording is read while the run goes on; several, and snapshots, are read at once.
@@ -84,7 +131,7 @@ pub(crate) fn files(paths: &[PathBuf], keep: &Keep, tee: Tee, everything: bool) 
     } else if let Some(source) = captures.pop() {
         reader = Some(Reader::start(Source::File(source), tee)?);
     }
-    Ok(Opened { engine, reader, damage, ready: None, command: None })
+    Ok(Opened { reader, damage, ..Opened::stored(engine) })
 }
 
 /// Folders of snapshots stand for the files in them.
@@ -118,7 +165,7 @@ fn parquet_below(folder: &Path, all: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn open(path: &PathBuf, name: &str) -> Result<Input, Failure> {
+fn open(path: &Path, name: &str) -> Result<Input, Failure> {
     let mut options = files::Options::default();
     let input: Box<dyn Read + Send> = if is_dash(path) {
         Box::new(io::stdin())
@@ -130,6 +177,6 @@ fn open(path: &PathBuf, name: &str) -> Result<Input, Failure> {
     files::open(input, name, &options).map_err(|error| Failure::source(&error))
 }
 
-fn display(path: &PathBuf) -> String {
+fn display(path: &Path) -> String {
     if is_dash(path) { "stdin".to_owned() } else { path.display().to_string() }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Batch {
 /// What is read.
 pub(crate) enum Source {
     /// The kernel.
-    Live(Capture),
+    Live(Box<Capture>),
     /// A file.
     File(Box<dyn EventSource>),
 }

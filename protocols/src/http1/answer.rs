@@ -1,0 +1,320 @@
+//! The direction in which responses go.
+
+use super::body::{self, Framing, Progress, Reader};
+use super::exchange::Pending;
+use super::recognise::{self, Line};
+use super::target::StatusLine;
+use super::{HEAD, Http1, LONGEST_HEAD, Reading, head, resynchronise};
+use crate::content;
+use crate::session::{Begin, Sink, Switch};
+use crate::stream::{DataStream, Mark, Streams};
+
+/// Which exchange a response answers.
+enum Whose {
+    /// The oldest.
+    Front,
+    /// None that was seen.
+    Nobody,
+    /// It is too early to tell.
+    Later,
+}
+
+impl Http1 {
+    /// Reads on. Returns whether it got anywhere.
+    pub(super) fn answer(&mut self, streams: &mut Streams, sink: &mut Sink<'_>) -> bool {
+        if self.over {
+            return false;
+        }
+        let may_ask = streams[self.requests].is_waiting();
+        let stream = &mut streams[self.requests.reverse()];
+        match &mut self.answering {
+            Reading::Held => false,
+            Reading::Head { .. } => self.response_head(stream, may_ask, sink),
+            Reading::Body(_) => self.response_body(stream, sink),
+            Reading::Lost { line_start } => {
+                let found = resynchronise(stream, line_start, recognise::status_line, sink);
+                if found {
+                    self.answering = HEAD;
+                }
+                found
+            }
+        }
+    }
+
+    fn response_head(&mut self, stream: &mut DataStream, may_ask: bool, sink: &mut Sink<'_>) -> bool {
+        let Reading::Head { scanned, begun } = self.answering else { return false };
+        if self.queue.front().is_some_and(|front| front.simple) {
+            return self.simple_response(stream);
+        }
+        if !begun {
+            let empty = stream.bytes().len().saturating_sub(recognise::skip_empty_lines(stream.bytes()).len());
+            stream.consume(empty);
+        }
+        if stream.hole().is_some() {
+            self.lose_responses(true);
+            return true;
+        }
+        let Some(mark) = stream.next_mark().filter(|_| !stream.bytes().is_empty()) else { return false };
+        if matches!(self.whose(mark, may_ask), Whose::Later) {
+            return false;
+        }
+        let bytes = stream.bytes();
+        if recognise::status_line(bytes) == Line::No {
+            self.lose_responses(false);
+            return true;
+        }
+        if let Some(length) = head::length(bytes, scanned) {
+            self.take_response_head(stream, length, mark, sink);
+            return true;
+        }
+        if stream.hole_follows() || bytes.len() > LONGEST_HEAD {
+            self.take_part_of_response(stream, mark, sink);
+            return true;
+        }
+        self.answering = Reading::Head { scanned: bytes.len(), begun: true };
+        false
+    }
+
+    /// Goes on at the next status line; there may be others before it that are not seen.
+    fn lose_responses(&mut self, line_start: bool) {
+        self.missed_responses = true;
+        self.answering = Reading::Lost { line_start };
+    }
+
+    fn whose(&self, mark: Mark, may_ask: bool) -> Whose {
+        match self.queue.front() {
+            // Its request is still being sent, though it has been answered.
+            Some(front) if front.response_done => Whose::Later,
+            // RFC 9112, 9.3.2: in the order of the requests; but this one answers what was not seen.
+            Some(front) if self.missed_requests && mark.time < front.timing.request_start => Whose::Nobody,
+            Some(_) => Whose::Front,
+            None if self.missed_requests && !may_ask => Whose::Nobody,
+            None => Whose::Later,
+        }
+    }
+
+    /// Finds the exchange that the response answers, and puts it in front.
+    fn stitch(&mut self, mark: Mark, position: u64, sink: &mut Sink<'_>) {
+        if matches!(self.whose(mark, false), Whose::Nobody) || self.queue.is_empty() {
+            let id = sink.begin(Begin { mark, direction: self.requests, position, protocol: "http", peer: None });
+            let mut pending = Pending::new(id, mark.time);
+            pending.asked = false;
+            pending.request_done = true;
+            self.weight = self.weight.saturating_add(pending.weight);
+            self.queue.push_front(pending);
+            return;
+        }
+        // From here on every request that was sent before is accounted for.
+        self.missed_requests = false;
+        if std::mem::take(&mut self.missed_responses) {
+            // Their responses went missing.
+            while self.queue.get(1).is_some_and(|next| next.asked_before(mark)) {
+                if let Some(front) = self.queue.front_mut() {
+                    front.http.common.gap = true;
+                }
+                self.give_out(false, sink);
+            }
+        }
+    }
+
+    fn take_response_head(&mut self, stream: &mut DataStream, length: usize, mark: Mark, sink: &mut Sink<'_>) {
+        let bytes = stream.bytes().get(..length).unwrap_or_default();
+        let head = head::read(bytes, &self.last_response);
+        let Some(line) = StatusLine::read(head.start) else {
+            self.lose_responses(false);
+            return;
+        };
+        let status = line.status;
+        // RFC 9110, 15.2: interim responses precede the final one; 101 is the last that HTTP/1 says.
+        if (100..200).contains(&status) && status != 101 {
+            stream.consume(length);
+            self.answering = HEAD;
+            return;
+        }
+        self.stitch(mark, stream.position(), sink);
+        let Some(front) = self.queue.front_mut() else { return };
+        let framing = framing(front, status, body::framing(&head.headers, head.malformed));
+        self.last_response.clone_from(&head.headers);
+        front.take_response(line, head.headers);
+        front.timing.response_start = Some(mark.time);
+        let weight = length.saturating_mul(2);
+        front.weight = front.weight.saturating_add(weight);
+        self.weight = self.weight.saturating_add(weight);
+        stream.consume(length);
+        self.answering = HEAD;
+        if status == 101 || (front.is_connect() && (200..300).contains(&status)) {
+            self.change(status, stream, sink);
+        } else {
+            // Whoever waited for a change of protocol goes on with this one.
+            if matches!(self.asking, Reading::Held) && self.queue.len() == 1 {
+                self.asking = HEAD;
+            }
+            self.start_response_body(framing, stream, sink);
+        }
+    }
+
+    /// The connection changes to another protocol.
+    fn change(&mut self, status: u16, stream: &DataStream, sink: &mut Sink<'_>) {
+        self.over = true;
+        let Some(front) = self.queue.front_mut() else { return };
+        let upgrade = front.upgrade.clone().or_else(|| {
+            let headers = front.http.resp_headers.as_deref().unwrap_or_default();
+            head::value(headers, "upgrade").map(str::to_owned)
+        });
+        let offers = |name: &str| {
+            upgrade.as_deref().is_some_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(name)))
+        };
+        if status == 101 && offers("h2c") && front.asked {
+            front.http.status = None;
+            front.http.reason = None;
+            front.http.resp_headers = None;
+            front.http.resp_type = None;
+            front.timing.response_start = None;
+            if let Some(pending) = self.queue.pop_front() {
+                let request = Box::new(pending.into_exchange(false, &self.config));
+                sink.switch(Switch::Http2 { request, requests: self.requests });
+            }
+            return;
+        }
+        front.http.resp_bytes = Some(0);
+        front.timing.response_end = stream.last_mark().map(|mark| mark.time);
+        front.response_done = true;
+        front.request_done = true;
+        let switch = match status {
+            101 if offers("websocket") => Switch::Opaque,
+            101 if upgrade.as_deref().is_some_and(|list| list.trim_start().starts_with("TLS/")) => Switch::Tls,
+            _ => Switch::Infer,
+        };
+        self.complete(sink);
+        sink.switch(switch);
+    }
+
+    fn start_response_body(&mut self, framing: Framing, stream: &DataStream, sink: &mut Sink<'_>) {
+        let Some(front) = self.queue.front_mut() else { return };
+        match framing {
+            Framing::Ambiguous => {
+                front.http.common.truncated = true;
+                self.lose_responses(true);
+                self.end_of_response(stream, sink);
+            }
+            Framing::Empty | Framing::Length(0) => {
+                front.http.resp_bytes = Some(0);
+                self.end_of_response(stream, sink);
+            }
+            framing => {
+                let encoding = front.http.resp_headers.as_deref().and_then(|h| head::value(h, "content-encoding"));
+                let limit = content::encoded_limit(encoding, self.config.body);
+                self.answering = Reading::Body(Box::new(Reader::new(framing, limit)));
+            }
+        }
+    }
+
+    fn end_of_response(&mut self, stream: &DataStream, sink: &mut Sink<'_>) {
+        if let Some(front) = self.queue.front_mut() {
+            front.timing.response_end = stream.last_mark().map(|mark| mark.time);
+            front.response_done = true;
+        }
+        self.complete(sink);
+    }
+
+    fn response_body(&mut self, stream: &mut DataStream, sink: &mut Sink<'_>) -> bool {
+        let Reading::Body(reader) = &mut self.answering else { return false };
+        let progress = match reader.advance(stream) {
+            Progress::More if reader.is_until_close() && stream.ended() => Progress::Done,
+            progress => progress,
+        };
+        if progress == Progress::More {
+            return false;
+        }
+        self.take_response_body(progress == Progress::Broken);
+        if progress == Progress::Broken {
+            self.lose_responses(true);
+        } else {
+            self.answering = HEAD;
+        }
+        self.end_of_response(stream, sink);
+        true
+    }
+
+    fn take_response_body(&mut self, broken: bool) {
+        let Reading::Body(reader) = &mut self.answering else { return };
+        let body = std::mem::take(&mut reader.body);
+        let Some(front) = self.queue.front_mut() else { return };
+        let before = front.weight;
+        front.take_response_body(body);
+        self.weight = self.weight.saturating_add(front.weight).saturating_sub(before);
+        if broken {
+            front.http.resp_bytes = None;
+            front.http.common.truncated = true;
+        }
+    }
+
+    /// HTTP/0.9: nothing but the body.
+    fn simple_response(&mut self, stream: &DataStream) -> bool {
+        let Some(mark) = stream.next_mark() else { return false };
+        if let Some(front) = self.queue.front_mut() {
+            front.timing.response_start = Some(mark.time);
+            front.answered = true;
+        }
+        self.answering = Reading::Body(Box::new(Reader::new(Framing::UntilClose, self.config.body)));
+        true
+    }
+
+    /// The head ends in a hole, or never: what its whole lines say counts.
+    fn take_part_of_response(&mut self, stream: &mut DataStream, mark: Mark, sink: &mut Sink<'_>) {
+        let bytes = stream.bytes();
+        let count = bytes.len();
+        let head = head::read(bytes, &[]);
+        if let Some(line) = StatusLine::read(head.start) {
+            let headers = head.headers;
+            self.stitch(mark, stream.position(), sink);
+            stream.consume(count);
+            let lost = stream.hole().is_some_and(|hole| hole.lost);
+            if let Some(front) = self.queue.front_mut() {
+                front.take_response(line, headers);
+                front.timing.response_start = Some(mark.time);
+                front.http.common.gap |= lost;
+                front.http.common.truncated |= !lost;
+                front.response_done = true;
+            }
+            self.complete(sink);
+        } else {
+            stream.consume(count);
+            sink.skipped(count as u64);
+        }
+        self.lose_responses(false);
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end_response(&mut self, streams: &mut Streams, closed: bool, sink: &mut Sink<'_>) {
+        // A response that nobody asked for (408 to an idle client) waited for its request in vain.
+        self.missed_requests = true;
+        while self.answer(streams, sink) {}
+        let stream = &mut streams[self.requests.reverse()];
+        let until_close = matches!(&self.answering, Reading::Body(reader) if reader.is_until_close());
+        if matches!(self.answering, Reading::Body(_)) {
+            self.take_response_body(false);
+            if until_close && (closed || stream.ended()) {
+                self.end_of_response(stream, sink);
+            }
+        }
+        self.answering = Reading::Held;
+    }
+}
+
+/// RFC 9112, 6.3: what the request was, and the status, come before the fields.
+fn framing(request: &Pending, status: u16, fields: Option<Framing>) -> Framing {
+    let method = request.http.method.as_deref();
+    match status {
+        100..200 | 204 | 304 => Framing::Empty,
+        200..300 if method == Some("CONNECT") => Framing::Empty,
+        _ if method == Some("HEAD") => Framing::Empty,
+        _ => fields.unwrap_or(Framing::UntilClose),
+    }
+}
+
+impl Pending {
+    fn asked_before(&self, response: Mark) -> bool {
+        self.timing.request_start <= response.time
+    }
+}

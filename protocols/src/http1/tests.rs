@@ -1,0 +1,120 @@
+//! Whole connections.
+
+use crate::event::{Direction, Side, Source};
+use crate::record::Role;
+use crate::testing::{Rows, START, Script};
+
+const GET: &str = "GET /a?b=c HTTP/1.1\r\nHost: example.com\r\nUser-Agent: t\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: Text/HTML; charset=utf-8\r\n\r\nhello";
+
+fn server() -> Script {
+    let mut script = Script::live();
+    script.open(1, 80, 40000, Side::Remote);
+    script
+}
+
+fn exchange(request: &str, response: &str) -> Rows {
+    server().received(1, request).sent(1, response).close(1).run()
+}
+
+#[test]
+fn a_request_and_its_response_are_one_row() {
+    let rows = server().at(1_000_000).received(1, GET).at(3_000_000).sent(1, OK).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:?}") };
+    assert_eq!(http.method.as_deref(), Some("GET"));
+    assert_eq!((http.path.as_deref(), http.query.as_deref()), (Some("/a"), Some("b=c")));
+    assert_eq!(http.host.as_deref(), Some("example.com"));
+    assert_eq!((http.scheme.as_deref(), http.version), (Some("http"), Some("1.1")));
+    assert_eq!((http.status, http.reason.as_deref()), (Some(200), Some("OK")));
+    assert_eq!(http.user_agent.as_deref(), Some("t"));
+    assert_eq!((http.req_type.as_deref(), http.resp_type.as_deref()), (None, Some("text/html")));
+    assert_eq!((http.req_bytes, http.resp_bytes), (Some(0), Some(5)));
+    assert_eq!((http.req_body.as_deref(), http.resp_body.as_deref()), (None, Some(&b"hello"[..])));
+    let common = &http.common;
+    assert_eq!(common.time.0, START + 1_000_000);
+    assert_eq!((common.latency, common.ttfb), (Some(2_000_000), Some(2_000_000)));
+    assert_eq!((common.id, common.conn), (1, 1));
+    assert_eq!(common.role, Some(Role::Server));
+    assert_eq!((common.tls, common.source), (false, Some(Source::Socket)));
+    assert_eq!(common.error, Some(false));
+    assert_eq!((common.ends.local_port, common.ends.remote_port), (Some(80), Some(40000)));
+    assert_eq!(common.identity.names.as_ref().unwrap().process.as_deref(), Some("nginx"));
+    let [conn] = rows.conns()[..] else { panic!("{rows:?}") };
+    assert_eq!((conn.protocol, conn.requests, conn.state.unwrap().name()), (Some("http"), 1, "closed"));
+    assert_eq!((conn.bytes_sent, conn.bytes_received), (OK.len() as u64, GET.len() as u64));
+    assert_eq!(rows.coverage.parsed_bytes, rows.coverage.bytes);
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let requests: String = (0..5).map(|n| format!("GET /{n} HTTP/1.1\r\n\r\n")).collect();
+    let responses: String =
+        (0..5).map(|n| format!("HTTP/1.1 21{n} X\r\nContent-Length: {n}\r\n\r\n{}", "x".repeat(n))).collect();
+    let rows = exchange(&requests, &responses);
+    let seen: Vec<_> =
+        rows.http().iter().map(|h| (h.path.clone().unwrap(), h.status.unwrap(), h.resp_bytes.unwrap())).collect();
+    let expect: Vec<_> = (0..5_u16).map(|n| (format!("/{n}"), 210 + n, u64::from(n))).collect();
+    assert_eq!(seen, expect);
+}
+
+#[track_caller]
+fn check_bodies(request: &str, response: &str, expect: (Option<u64>, Option<u64>)) {
+    let rows = exchange(&format!("{request}GET /next HTTP/1.1\r\n\r\n"), &format!("{response}{OK}"));
+    let [first, next] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((first.req_bytes, first.resp_bytes), expect, "{request:?} {response:?}");
+    assert_eq!(next.path.as_deref(), Some("/next"), "{request:?} {response:?}");
+    assert_eq!((next.status, next.resp_bytes), (Some(200), Some(5)), "{request:?} {response:?}");
+}
+
+#[test]
+fn every_kind_of_body_ends_where_it_should() {
+    let get = "GET / HTTP/1.1\r\n\r\n";
+    check_bodies("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", OK, (Some(3), Some(5)));
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n4\r\nWiki\r\n5;ext=\"a b\"\r\npedia\r\n0\r\nTrailer: x\r\n\r\n";
+    check_bodies(
+        &format!("POST / HTTP/1.1\r\n{chunked}"),
+        &format!("HTTP/1.1 200 OK\r\n{chunked}"),
+        (Some(9), Some(9)),
+    );
+    check_bodies("HEAD / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", (Some(0), Some(0)));
+    check_bodies(get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", (Some(0), Some(0)));
+    check_bodies(get, "HTTP/1.1 204 No Content\r\n\r\n", (Some(0), Some(0)));
+    check_bodies(
+        get,
+        &format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n{OK}"),
+        (Some(0), Some(5)),
+    );
+    check_bodies("\r\n\r\nGET / HTTP/1.1\n\n", "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", (Some(0), Some(2)));
+}
+
+#[test]
+fn a_body_until_close_ends_with_the_connection() {
+    let rows = exchange("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nall of this");
+    let [http] = rows.http()[..] else { panic!("{rows:?}") };
+    assert_eq!((http.version, http.resp_bytes, http.common.error), (Some("1.0"), Some(11), Some(false)));
+    assert!(http.common.latency.is_some());
+}
+
+#[test]
+fn a_connection_closed_before_the_answer_is_an_error() {
+    let rows = server().received(1, GET).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:?}") };
+    assert_eq!((http.status, http.common.latency, http.common.error), (None, None, Some(true)));
+    let rows = server().received(1, GET).run();
+    let [http] = rows.http()[..] else { panic!("{rows:?}") };
+    assert_eq!((http.status, http.common.latency, http.common.error), (None, None, None), "the input ended");
+}
+
+#[test]
+fn an_upload_larger_than_what_is_kept_is_counted_whole() {
+    let mut script = server();
+    script.received(1, "PUT /big HTTP/1.1\r\nContent-Length: 50000000\r\n\r\n");
+    for _ in 0..50 {
+        script.data(1, Direction::Received, &[b'x'; 16384], 1_000_000);
+    }
+    let rows = script.sent(1, OK).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:?}") };
+    assert_eq!((http.req_bytes, http.req_body.as_ref().unwrap().len()), (Some(50_000_000), 1024));
+    assert!(http.common.truncated && !http.common.gap);
+    assert!(rows.coverage.losses.is_empty());
+}
