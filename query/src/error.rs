@@ -79,3 +79,49 @@ impl fmt::Display for QueryError {
 }
 
 impl std::error::Error for QueryError {}
+
+/// The candidates that look like `name`, the nearest first.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let name: Vec<char> = name.to_lowercase().chars().take(64).collect();
+    let mut near: Vec<(usize, &str)> = candidates
+        .filter_map(|candidate| {
+            let other: Vec<char> = candidate.to_lowercase().chars().collect();
+            let distance = distance(&name, &other);
+            let contains = name.len() > 2 && candidate.to_lowercase().contains(&name.iter().collect::<String>());
+            let limit = (name.len().max(other.len()) / 3).max(1);
+            match (distance <= limit, contains) {
+                (true, _) => Some((distance, candidate)),
+                (false, true) => Some((limit.saturating_add(distance), candidate)),
+                _ => None,
+            }
+        })
+        .collect();
+    near.sort_by_key(|(distance, _)| *distance);
+    near.into_iter().map(|(_, candidate)| candidate).take(3).collect()
+}
+
+/// How many letters must be put in, taken out, replaced, or swapped with their neighbour.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i.saturating_add(1)];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
+            let replaced = at(&last, j).saturating_add(usize::from(x != y));
+            let inserted = at(&row, j).saturating_add(1);
+            let removed = at(&last, j.saturating_add(1)).saturating_add(1);
+            let mut best = replaced.min(inserted).min(removed);
+            let swapped = i.checked_sub(1).zip(j.checked_sub(1));
+            if let Some((i, j)) = swapped
+                && a.get(i) == Some(y)
+                && b.get(j) == Some(x)
+            {
+                best = best.min(at(&before, j).saturating_add(1));
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(0)
+}

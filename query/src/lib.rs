@@ -13,6 +13,8 @@
 mod complete;
 mod error;
 pub mod export;
+mod lang;
+mod lower;
 mod query;
 pub mod schema;
 pub mod snapshot;
@@ -20,9 +22,15 @@ mod store;
 mod table;
 mod types;
 
+use lang::{ast, functions, json, lexer, parse, plan, time};
+
 pub use complete::{Completion, CompletionKind, complete};
 pub use error::{QueryError, Span};
+pub use functions::{FUNCTIONS, Function};
 pub use query::{Context, Query, Streaming};
 pub use store::{Evicted, ProbeRow, Snapshot, Store, StoreOptions};
 pub use table::{OutputColumn, Table, Value};
 pub use types::Type;
+
+#[doc(hidden)]
+pub mod generate;

@@ -1,6 +1,6 @@
 //! `Table`: the rows that a query gave.
 
-use polars::prelude::DataFrame;
+use polars::prelude::{AnyValue, DataFrame, Series};
 
 use crate::types::Type;
 
@@ -70,8 +70,15 @@ impl Table {
 
     /// One value; null outside of the table.
     #[must_use]
-    pub fn value(&self, _row: usize, _column: usize) -> Value {
-        Value::Null
+    pub fn value(&self, row: usize, column: usize) -> Value {
+        let Some(name) = self.columns.get(column) else { return Value::Null };
+        let Some(found) = self.frame.columns().get(column) else { return Value::Null };
+        found.get(row).map_or(Value::Null, |value| Value::of(&value, name.ty))
+    }
+
+    /// One row, from left to right.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = Value> + '_ {
+        (0..self.width()).map(move |column| self.value(row, column))
     }
 
     /// At most `length` rows from row `offset` on.
@@ -86,4 +93,53 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
     }
+}
+
+impl Value {
+    /// A value of polars as one of type `ty`.
+    fn of(value: &AnyValue<'_>, ty: Type) -> Self {
+        if value.is_null() {
+            return Self::Null;
+        }
+        let text = || value.get_str().map_or(Self::Null, |text| Self::String(text.to_owned()));
+        match ty {
+            Type::Time => match value {
+                AnyValue::Datetime(ns, ..) | AnyValue::DatetimeOwned(ns, ..) => Self::Time(*ns),
+                _ => Self::Null,
+            },
+            Type::Duration => value.extract().map_or(Self::Null, Self::Duration),
+            Type::Bytes => value.extract().map_or(Self::Null, Self::Bytes),
+            Type::U16 | Type::U32 | Type::U64 => value.extract().map_or(Self::Null, Self::U64),
+            Type::I64 => value.extract().map_or(Self::Null, Self::I64),
+            Type::F64 => value.extract().map_or(Self::Null, Self::F64),
+            Type::Bool => match value {
+                AnyValue::Boolean(value) => Self::Bool(*value),
+                _ => Self::Null,
+            },
+            Type::String | Type::Ip | Type::Null => text(),
+            Type::Blob => match value {
+                AnyValue::Binary(bytes) => Self::Blob(bytes.to_vec()),
+                AnyValue::BinaryOwned(bytes) => Self::Blob(bytes.clone()),
+                _ => Self::Null,
+            },
+            Type::ListString => match value {
+                AnyValue::List(list) => Self::List(texts(list)),
+                _ => Self::Null,
+            },
+            Type::Headers => match value {
+                AnyValue::List(list) => Self::Headers(pairs(list)),
+                _ => Self::Null,
+            },
+        }
+    }
+}
+
+fn texts(list: &Series) -> Vec<Option<String>> {
+    list.str().map_or_else(|_| Vec::new(), |texts| texts.iter().map(|text| text.map(str::to_owned)).collect())
+}
+
+fn pairs(list: &Series) -> Vec<(Option<String>, Option<String>)> {
+    let Ok(pairs) = list.struct_() else { return Vec::new() };
+    let of = |name: &str| pairs.field_by_name(name).map_or_else(|_| Vec::new(), |field| texts(&field));
+    of("name").into_iter().zip(of("value")).collect()
 }

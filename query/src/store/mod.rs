@@ -1,7 +1,30 @@
 //! `Store`: the rows of a session in columns, within a budget.
+//!
+//! ```text
+//! append -> RowBuilder (one a table) -> seal -> Chunk, Chunk, … -> retention
+//!                                                  \-> Snapshot: the same chunks, shared
+//! ```
 
-use protocols::record::Record;
+mod builder;
+mod chunk;
+mod log;
+pub(crate) mod physical;
+mod retention;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use polars::prelude::{DataFrame, PolarsResult};
+use protocols::record::{Conn, Dns, Grpc, Http, Pgsql, Record, Tls};
 use protocols::tracker::{InFlight, Loss};
+
+pub(crate) use chunk::Chunk;
+use log::Log;
+use rows::RowBuilder;
+
+use crate::schema;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,35 +68,99 @@ pub struct Evicted {
 /// The rows of a session.
 #[derive(Debug)]
 pub struct Store {
-    rows: u64,
+    options: StoreOptions,
+    next_seq: u64,
+    logs: Logs,
     evicted: Evicted,
+    moment: Moment,
 }
+
+/// The tables that grow.
+#[derive(Debug)]
+struct Logs {
+    http: Log<Http>,
+    grpc: Log<Grpc>,
+    pgsql: Log<Pgsql>,
+    dns: Log<Dns>,
+    tls: Log<Tls>,
+    conns: Log<Conn>,
+}
+
+/// The tables that are pictures of the moment.
+#[derive(Debug, Clone, Default)]
+struct Moment {
+    inflight: Arc<Vec<InFlight>>,
+    probes: Arc<Vec<ProbeRow>>,
+    loss: Arc<Vec<Loss>>,
+    /// Read from a snapshot file, in place of the rows above.
+    read: Vec<(&'static str, Arc<Chunk>)>,
+}
+
+/// Names of the stored tables that grow, in the order of [`Store::parts`].
+const LOGS: [&str; 6] = ["http", "grpc", "pgsql", "dns", "tls", "conns"];
 
 impl Store {
     /// An empty store.
     #[must_use]
-    pub fn new(_options: StoreOptions) -> Self {
-        Self { rows: 0, evicted: Evicted::default() }
+    pub fn new(options: StoreOptions) -> Self {
+        let bytes = options.memory.map_or(64 << 20, |memory| (memory / 64).clamp(1 << 18, 64 << 20));
+        let logs = Logs {
+            http: Log::new(schema::HTTP, true, bytes),
+            grpc: Log::new(schema::GRPC, true, bytes),
+            pgsql: Log::new(schema::PGSQL, true, bytes),
+            dns: Log::new(schema::DNS, true, bytes),
+            tls: Log::new(schema::TLS, true, bytes),
+            conns: Log::new(schema::CONNS, false, bytes),
+        };
+        Self { options, next_seq: 1, logs, evicted: Evicted::default(), moment: Moment::default() }
     }
 
     /// Adds a row to its table.
-    pub fn append(&mut self, _record: Record) {
-        self.rows = self.rows.saturating_add(1);
+    pub fn append(&mut self, record: Record) {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let logs = &mut self.logs;
+        let sealed = match record {
+            Record::Http(row) => logs.http.push(&row, Some(&row.common), seq),
+            Record::Grpc(row) => logs.grpc.push(&row, Some(&row.common), seq),
+            Record::Pgsql(row) => logs.pgsql.push(&row, Some(&row.common), seq),
+            Record::Dns(row) => logs.dns.push(&row, Some(&row.common), seq),
+            Record::Tls(row) => logs.tls.push(&row, Some(&row.common), seq),
+            Record::Conn(row) => logs.conns.push(&row, None, seq),
+        };
+        if sealed {
+            self.retain();
+        }
     }
 
     /// Replaces table `inflight`.
-    pub fn set_inflight(&mut self, _rows: Vec<InFlight>) {}
+    pub fn set_inflight(&mut self, rows: Vec<InFlight>) {
+        self.moment.inflight = Arc::new(rows);
+    }
 
     /// Replaces table `probes`.
-    pub fn set_probes(&mut self, _rows: Vec<ProbeRow>) {}
+    pub fn set_probes(&mut self, rows: Vec<ProbeRow>) {
+        self.moment.probes = Arc::new(rows);
+    }
 
     /// Replaces table `loss`.
-    pub fn set_loss(&mut self, _rows: Vec<Loss>) {}
+    pub fn set_loss(&mut self, rows: Vec<Loss>) {
+        self.moment.loss = Arc::new(rows);
+    }
 
-    /// All rows as of now, shared: costs no copy.
+    /// All rows as of now, shared with the store.
     #[must_use]
     pub fn snapshot(&mut self) -> Snapshot {
-        Snapshot {}
+        let logs = &mut self.logs;
+        logs.http.seal();
+        logs.grpc.seal();
+        logs.pgsql.seal();
+        logs.dns.seal();
+        logs.tls.seal();
+        logs.conns.seal();
+        self.retain();
+        let logs = self.parts().map(|part| part.chunks().to_vec());
+        Snapshot { logs: Arc::new(logs), moment: self.moment.clone(), evicted: self.evicted.rows }
     }
 
     /// What retention has let go.
@@ -85,36 +172,133 @@ impl Store {
     /// Bytes held, as far as known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        0
+        self.parts().iter().map(|part| part.bytes()).sum()
     }
 
-    /// Rows held.
+    /// Rows held of the tables that grow.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.parts().iter().map(|part| part.rows()).sum()
     }
 
     /// Rows held of one table.
     #[must_use]
-    pub fn table_rows(&self, _table: &str) -> u64 {
-        0
+    pub fn table_rows(&self, table: &str) -> u64 {
+        match LOGS.iter().position(|name| *name == table).and_then(|at| self.parts().get(at).map(|part| part.rows())) {
+            Some(rows) => rows,
+            None => self.moment.rows(table),
+        }
     }
+
+    /// Adds rows that were read from a file: `frame` has columns of `table`, as [`physical::dtype`] says.
+    pub(crate) fn append_frame(&mut self, table: &'static str, frame: DataFrame) -> PolarsResult<()> {
+        if frame.height() == 0 {
+            return Ok(());
+        }
+        let (chunk, next) = log::sealed_frame(frame, self.next_seq)?;
+        self.next_seq = next;
+        match LOGS.iter().position(|name| *name == table) {
+            Some(at) => self.parts_mut()[at].add(chunk),
+            None => self.moment.read.push((table, Arc::new(chunk))),
+        }
+        self.retain();
+        Ok(())
+    }
+
+    fn parts(&self) -> [&dyn log::Part; 6] {
+        let logs = &self.logs;
+        [&logs.http, &logs.grpc, &logs.pgsql, &logs.dns, &logs.tls, &logs.conns]
+    }
+
+    fn parts_mut(&mut self) -> [&mut dyn log::Part; 6] {
+        let logs = &mut self.logs;
+        [&mut logs.http, &mut logs.grpc, &mut logs.pgsql, &mut logs.dns, &mut logs.tls, &mut logs.conns]
+    }
+
+    fn retain(&mut self) {
+        let options = self.options;
+        let evicted = retention::enforce(&mut self.parts_mut(), options);
+        self.evicted.rows += evicted.rows;
+        self.evicted.headers += evicted.headers;
+        self.evicted.bodies += evicted.bodies;
+    }
+}
+
+impl Moment {
+    fn rows(&self, table: &str) -> u64 {
+        let own = match table {
+            "inflight" => self.inflight.len(),
+            "probes" => self.probes.len(),
+            "loss" => self.loss.len(),
+            _ => 0,
+        };
+        let read: usize = self.read.iter().filter(|(name, _)| *name == table).map(|(_, chunk)| chunk.rows()).sum();
+        (own + read) as u64
+    }
+
+    fn chunks(&self, table: &str) -> PolarsResult<Vec<Arc<Chunk>>> {
+        let read = self.read.iter().filter(|(name, _)| *name == table).map(|(_, chunk)| Arc::clone(chunk));
+        let own = match table {
+            "inflight" => {
+                let mut rows: RowBuilder<InFlight> = RowBuilder::new(schema::INFLIGHT, true);
+                (1..).zip(self.inflight.iter()).for_each(|(seq, row)| rows.push(row, Some(&row.common), seq));
+                rows.seal()?
+            }
+            "probes" => build(schema::PROBES, &self.probes)?,
+            "loss" => build(schema::LOSS, &self.loss)?,
+            _ => None,
+        };
+        Ok(own.map(Arc::new).into_iter().chain(read).collect())
+    }
+}
+
+fn build<R>(fields: &'static [schema::Field<R>], rows: &[R]) -> PolarsResult<Option<Chunk>> {
+    let mut builder = RowBuilder::new(fields, false);
+    (1..).zip(rows).for_each(|(seq, row)| builder.push(row, None, seq));
+    builder.seal()
 }
 
 /// The store as it was at one moment. Cheap to clone and to send.
 #[derive(Debug, Clone)]
-pub struct Snapshot {}
+pub struct Snapshot {
+    logs: Arc<[Vec<Arc<Chunk>>; 6]>,
+    moment: Moment,
+    evicted: u64,
+}
 
 impl Snapshot {
     /// Rows of one table.
     #[must_use]
-    pub fn rows(&self, _table: &str) -> u64 {
-        0
+    pub fn rows(&self, table: &str) -> u64 {
+        match LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at)) {
+            Some(chunks) => chunks.iter().map(|chunk| chunk.rows() as u64).sum(),
+            None => self.moment.rows(table),
+        }
+    }
+
+    /// Rows that retention had let go before.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// Earliest and latest time of its rows, ns since the epoch; null when empty.
     #[must_use]
     pub fn range(&self) -> Option<(i64, i64)> {
-        None
+        let ranges = self.logs.iter().flatten().filter_map(|chunk| chunk.range);
+        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// The chunks of a stored table, oldest first.
+    pub(crate) fn chunks(&self, table: &str) -> PolarsResult<Vec<Arc<Chunk>>> {
+        match LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at)) {
+            Some(chunks) => Ok(chunks.clone()),
+            None => self.moment.chunks(table),
+        }
+    }
+
+    /// The running number of the latest row.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.logs.iter().filter_map(|chunks| chunks.last()).map(|chunk| chunk.last_seq).max().unwrap_or(0)
     }
 }

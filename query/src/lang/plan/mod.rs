@@ -1,0 +1,169 @@
+//! [`ast`](crate::ast) to `Plan`: every name looked up and every type checked, before anything runs.
+
+mod call;
+mod check;
+mod compare;
+mod names;
+pub(crate) mod scope;
+mod stage;
+#[cfg(test)]
+mod tests;
+pub(crate) mod typed;
+
+use crate::error::QueryError;
+use crate::parse;
+use crate::schema;
+use crate::table::OutputColumn;
+use scope::Scope;
+use typed::Typed;
+
+/// A checked query.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) table: &'static str,
+    /// The stored columns that it reads.
+    pub(crate) reads: Vec<String>,
+    pub(crate) steps: Vec<Step>,
+    /// What it gives.
+    pub(crate) columns: Vec<OutputColumn>,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    Where(Typed),
+    /// Both ends are durations back from now, or times.
+    Since(Range),
+    Select(Vec<(String, Typed)>),
+    Extend(Vec<(String, Typed)>),
+    Summarize(Summary),
+    /// Descending or not.
+    Sort(Vec<(Typed, bool)>),
+    Take(u64),
+    Distinct,
+    Join(Box<Join>),
+}
+
+/// `since … until …`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Range {
+    pub(crate) from: Typed,
+    pub(crate) until: Option<Typed>,
+}
+
+/// `summarize … by …`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) keys: Vec<(String, Typed)>,
+    pub(crate) aggregates: Vec<Aggregate>,
+    /// What is given beside the keys, of aggregates and keys.
+    pub(crate) outputs: Vec<(String, Typed)>,
+    /// The range that `rate()` divides by, where the query says one.
+    pub(crate) range: Option<Range>,
+}
+
+/// One aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Aggregate {
+    pub(crate) kind: AggregateKind,
+    pub(crate) argument: Option<Typed>,
+    pub(crate) filter: Option<Typed>,
+}
+
+/// Which aggregate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum AggregateKind {
+    Count,
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Stddev,
+    Quantile(f64),
+    Dcount,
+    First,
+    Last,
+    Any,
+    /// Width of the bins in ns, where a key is `bin(time, width)`.
+    Rate(Option<i64>),
+    ErrorRate,
+}
+
+/// `join`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Join {
+    /// Rows of the left side that match none are kept.
+    pub(crate) left: bool,
+    pub(crate) plan: Plan,
+    /// Left and right column of each pair.
+    pub(crate) on: Vec<(String, String)>,
+    /// What right columns are called afterwards; the right keys are not among them.
+    pub(crate) names: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Reads and checks `text`.
+    pub(crate) fn parse(text: &str) -> Result<Self, QueryError> {
+        let query = parse::parse(text)?;
+        stage::plan(&query, text)
+    }
+
+    /// Whether each row can be given as soon as it is complete.
+    pub(crate) fn is_streaming(&self) -> bool {
+        let row_by_row = |step: &Step| {
+            matches!(
+                step,
+                Step::Where(_) | Step::Since(_) | Step::Select(_) | Step::Extend(_) | Step::Distinct | Step::Take(_)
+            )
+        };
+        schema::table(self.table).is_some_and(|table| table.is_log) && self.steps.iter().all(row_by_row)
+    }
+
+    /// Whether it depends on `now`.
+    pub(crate) fn needs_now(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Since(range) => relative(&range.from) || range.until.as_ref().is_some_and(relative),
+            Step::Where(typed) => typed.has_now(),
+            Step::Select(items) | Step::Extend(items) => items.iter().any(|(_, typed)| typed.has_now()),
+            Step::Summarize(summary) => summary.keys.iter().any(|(_, typed)| typed.has_now()),
+            Step::Sort(orders) => orders.iter().any(|(typed, _)| typed.has_now()),
+            Step::Join(join) => join.plan.needs_now(),
+            Step::Take(_) | Step::Distinct => false,
+        })
+    }
+
+    /// Whether it can say nothing of rows that are gone.
+    pub(crate) fn needs_retained(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Sort(_) | Step::Join(_)))
+    }
+
+    /// Every table that it reads.
+    pub(crate) fn tables(&self) -> Vec<&'static str> {
+        let mut tables = vec![self.table];
+        for step in &self.steps {
+            if let Step::Join(join) = step {
+                tables.extend(join.plan.tables());
+            }
+        }
+        tables.dedup();
+        tables
+    }
+}
+
+fn relative(typed: &Typed) -> bool {
+    typed.ty == crate::types::Type::Duration || typed.has_now()
+}
+
+/// Checks expressions against the columns in scope.
+pub(crate) struct Checker<'a> {
+    text: &'a str,
+    scope: Scope,
+    /// The aggregates of the stage being checked; null outside of `summarize`.
+    aggregates: Option<Vec<Aggregate>>,
+    /// Names of the keys of that stage, which its items may use.
+    keys: Vec<(String, Typed)>,
+    /// Inside the arguments of an aggregate.
+    inside: bool,
+    /// Width of the time bins of that stage.
+    width: Option<i64>,
+}

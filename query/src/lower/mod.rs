@@ -1,0 +1,155 @@
+//! `Plan` to polars: the only part of the language that knows it.
+
+mod aggregate;
+mod expr;
+mod source;
+mod text;
+
+use std::collections::HashSet;
+
+use polars::prelude::*;
+
+use crate::error::QueryError;
+use crate::plan::{Join, Plan, Range, Step};
+use crate::query::Context;
+use crate::store::Snapshot;
+use crate::store::physical::{SEQ, dtype};
+use crate::table::Table;
+use crate::types::Type;
+use expr::Lower;
+
+/// Runs `plan` over everything in `snapshot`.
+pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
+    let run = || -> PolarsResult<DataFrame> { lazy(plan, snapshot, context)?.collect() };
+    finish(plan, run())
+}
+
+/// Runs the `steps` of `plan` (row by row ones) over the rows after number `after`; `height` rows are `frame`'s already.
+pub(crate) fn source_rows(plan: &Plan, snapshot: &Snapshot, after: u64) -> Result<DataFrame, QueryError> {
+    source::rows(plan, snapshot, Some(after)).and_then(LazyFrame::collect).map_err(failed)
+}
+
+/// Runs one step over `frame`.
+pub(crate) fn step(frame: DataFrame, step: &Step, context: &Context) -> Result<DataFrame, QueryError> {
+    apply(frame.lazy(), step, None, context).and_then(LazyFrame::collect).map_err(failed)
+}
+
+/// At most `count` rows.
+pub(crate) fn first_rows(frame: DataFrame, count: u64) -> DataFrame {
+    frame.head(Some(usize::try_from(count).unwrap_or(usize::MAX)))
+}
+
+/// The rows that are not in `seen`, which are then.
+pub(crate) fn unseen(frame: &DataFrame, seen: &mut HashSet<Vec<u8>>) -> Result<DataFrame, QueryError> {
+    let mut keep = || -> PolarsResult<DataFrame> {
+        let own: Vec<Column> = frame.columns().iter().filter(|column| column.name().as_str() != SEQ).cloned().collect();
+        let mut fresh = Vec::with_capacity(frame.height());
+        for row in 0..frame.height() {
+            let values = own.iter().map(|column| column.get(row)).collect::<PolarsResult<Vec<_>>>()?;
+            fresh.push(seen.insert(format!("{values:?}").into_bytes()));
+        }
+        frame.filter(&BooleanChunked::from_iter_values("fresh".into(), fresh.into_iter()))
+    };
+    keep().map_err(failed)
+}
+
+/// `frame` as the result of `plan`.
+pub(crate) fn finish(plan: &Plan, frame: PolarsResult<DataFrame>) -> Result<Table, QueryError> {
+    let shape = |frame: DataFrame| -> PolarsResult<DataFrame> {
+        let height = frame.height();
+        let column = |column: &crate::table::OutputColumn| {
+            let found = frame.column(&column.name)?;
+            let wanted = dtype(column.ty);
+            if *found.dtype() == wanted { Ok(found.clone()) } else { found.cast(&wanted) }
+        };
+        DataFrame::new(height, plan.columns.iter().map(column).collect::<PolarsResult<Vec<_>>>()?)
+    };
+    let frame = frame.and_then(shape).map_err(failed)?;
+    Ok(Table { columns: plan.columns.clone(), frame })
+}
+
+fn failed(error: PolarsError) -> QueryError {
+    QueryError::run(format!("the query failed while running: {error}"))
+}
+
+fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<LazyFrame> {
+    let mut frame = source::rows(plan, snapshot, None)?;
+    for step in &plan.steps {
+        frame = apply(frame, step, Some(snapshot), context)?;
+    }
+    Ok(frame)
+}
+
+fn apply(frame: LazyFrame, step: &Step, snapshot: Option<&Snapshot>, context: &Context) -> PolarsResult<LazyFrame> {
+    let lower = Lower { now: context.now };
+    Ok(match step {
+        Step::Where(condition) => frame.filter(lower.expr(condition)?),
+        Step::Since(range) => frame.filter(within(&lower, range)?),
+        Step::Select(items) => {
+            let named = lower.named(items)?;
+            if items.iter().any(|(_, typed)| typed.has_column()) {
+                frame.select(named)
+            } else {
+                // Constants alone would give one row.
+                let names: Vec<Expr> = items.iter().map(|(name, _)| col(name.as_str())).collect();
+                frame.with_columns(named).select(names)
+            }
+        }
+        Step::Extend(items) => frame.with_columns(lower.named(items)?),
+        Step::Summarize(summary) => aggregate::summarize(frame, summary, &lower, context)?,
+        Step::Sort(orders) => {
+            let by = orders.iter().map(|(typed, _)| lower.expr(typed)).collect::<PolarsResult<Vec<_>>>()?;
+            frame.sort_by_exprs(by, sorting(orders.iter().map(|(_, descending)| *descending).collect()))
+        }
+        Step::Take(count) => frame.limit(IdxSize::try_from(*count).unwrap_or(IdxSize::MAX)),
+        Step::Distinct => frame.unique_stable_generic(None, UniqueKeepStrategy::First),
+        Step::Join(join) => match snapshot {
+            Some(snapshot) => joined(frame, join, snapshot, context)?,
+            None => frame,
+        },
+    })
+}
+
+/// Nulls come last both ways; equal rows keep their order.
+fn sorting(descending: Vec<bool>) -> SortMultipleOptions {
+    let nulls_last = vec![true; descending.len()];
+    SortMultipleOptions { nulls_last, ..SortMultipleOptions::default() }
+        .with_order_descending_multi(descending)
+        .with_maintain_order(true)
+}
+
+fn within(lower: &Lower, range: &Range) -> PolarsResult<Expr> {
+    let time = || col("time");
+    let from = time().gt_eq(lower.moment(&range.from)?);
+    match &range.until {
+        Some(until) => Ok(from.and(time().lt(lower.moment(until)?))),
+        None => Ok(from),
+    }
+}
+
+/// Both sides' keys are cast to one type: ids are u64 in tables, but may be computed.
+fn joined(frame: LazyFrame, join: &Join, snapshot: &Snapshot, context: &Context) -> PolarsResult<LazyFrame> {
+    let right = lazy(&join.plan, snapshot, context)?;
+    let kept = join.names.iter().map(|(from, to)| col(from.as_str()).alias(to.as_str()));
+    let right_key = |number: usize| format!("__right{number}");
+    let left_key = |number: usize| format!("__left{number}");
+    let (mut left_keys, mut right_keys) = (Vec::new(), Vec::new());
+    for (at, (left_name, right_name)) in join.on.iter().enumerate() {
+        let found = join.plan.columns.iter().find(|column| column.name == *right_name);
+        let whole = found.is_some_and(|column| column.ty.is_integer());
+        let cast = |expr: Expr| if whole { expr.cast(DataType::Int64) } else { expr };
+        left_keys.push(cast(col(left_name.as_str())).alias(left_key(at)));
+        right_keys.push(cast(col(right_name.as_str())).alias(right_key(at)));
+    }
+    let right = right.select(kept.chain(right_keys).collect::<Vec<_>>());
+    let left = frame.with_columns(left_keys);
+    let columns = |key: &dyn Fn(usize) -> String| (0..join.on.len()).map(|at| col(key(at))).collect::<Vec<_>>();
+    let (left_on, right_on) = (columns(&left_key), columns(&right_key));
+    let how = if join.left { JoinType::Left } else { JoinType::Inner };
+    let mut args = JoinArgs::new(how);
+    args.maintain_order = MaintainOrderJoin::LeftRight;
+    args.coalesce = JoinCoalesce::KeepColumns;
+    let names: Vec<PlSmallStr> =
+        (0..join.on.len()).flat_map(|at| [left_key(at), right_key(at)]).map(Into::into).collect();
+    Ok(left.join(right, left_on, right_on, args).drop(Selector::ByName { names: names.into(), strict: false }))
+}
