@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::event::{Direction, Transport};
 use crate::keys::KeyLog;
 use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
-use crate::{dns, http1, http2, tracker};
+use crate::{dns, http1, http2, tls, tracker};
 
 /// Protocols on byte streams (TCP, Unix sockets, decrypted TLS).
-const STREAMS: &[Protocol] = &[http2::PROTOCOL, http1::PROTOCOL, dns::PROTOCOL];
+const STREAMS: &[Protocol] = &[tls::PROTOCOL, http2::PROTOCOL, http1::PROTOCOL, dns::PROTOCOL];
 
 /// Protocols on UDP.
 const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];
@@ -20,7 +20,7 @@ const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];
 const HTTP2: Option<Protocol> = Some(http2::PROTOCOL);
 
 /// The protocol that [`crate::session::Switch::Tls`] starts.
-const TLS: Option<Protocol> = None;
+const TLS: Option<Protocol> = Some(tls::PROTOCOL);
 
 /// A protocol on byte streams.
 #[derive(Debug, Clone, Copy)]

@@ -40,5 +40,6 @@ pub mod session;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tls;
 pub mod trace;
 pub mod tracker;

@@ -88,7 +88,9 @@ impl Stitcher {
         let due: Vec<u64> =
             old.filter(|(_, open)| now.since(open.last_seen()) >= TIMEOUT).map(|(key, _)| *key).collect();
         for key in due {
-            self.close(key, now, false, sink);
+            // "No answer" is a failure, but for a question put to a group that none need answer (RFC 6762, 6).
+            let failed = self.open.get(&key).is_some_and(|open| !open.asks_group());
+            self.close(key, now, failed, sink);
         }
         self.settled.forget(now);
     }
@@ -254,6 +256,11 @@ impl Stitcher {
 impl Open {
     fn last_seen(&self) -> Timestamp {
         self.timing.response_end.unwrap_or(self.timing.request_start)
+    }
+
+    /// In captures only the id of multicast DNS tells.
+    fn asks_group(&self) -> bool {
+        self.record.dns_id == Some(0) || self.peer.as_ref().is_some_and(is_group)
     }
 }
 

@@ -25,7 +25,7 @@ fn a_query_waits_five_seconds() {
     assert!(driver.exchanges.is_empty());
     driver.tick(LATE);
     assert_eq!(lines(&driver.exchanges), ["example.com AAAA - - -"]);
-    assert!(!driver.exchanges[0].cut_short);
+    assert!(driver.exchanges[0].cut_short);
     assert_eq!(dns(&driver.exchanges[0]).authoritative, None);
     // What comes later has its row already.
     driver.received(6 * SECONDS, &Build::new(7, ANSWER).ask("example.com", 28).bytes());
@@ -161,6 +161,16 @@ fn multicast_answers_find_their_questions() {
     driver.datagram(9, Direction::Received, &answer, Some(&peer("192.0.2.7", 5353)));
     assert_eq!(lines(&driver.exchanges), ["_ipp._tcp.local PTR NOERROR [printer._ipp._tcp.local.] 9"]);
     assert_eq!(lines(&driver.finish()[1..]), ["host.local AAAA - - -"]);
+}
+
+#[test]
+fn a_group_need_not_answer() {
+    let mut driver = Driver::new();
+    driver.datagram(0, Direction::Sent, &query(9, "printer", 1), Some(&peer("224.0.0.252", 5355)));
+    driver.sent(0, &query(0, "host.local", 1));
+    driver.tick(LATE);
+    assert_eq!(lines(&driver.exchanges), ["printer A - - -", "host.local A - - -"]);
+    assert!(driver.exchanges.iter().all(|exchange| !exchange.cut_short));
 }
 
 #[test]
