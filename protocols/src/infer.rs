@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::event::{Direction, Transport};
 use crate::keys::KeyLog;
 use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
-use crate::{dns, http1, http2, tls, tracker};
+use crate::{dns, http1, http2, pgsql, tls, tracker};
 
 /// Protocols on byte streams (TCP, Unix sockets, decrypted TLS).
-const STREAMS: &[Protocol] = &[tls::PROTOCOL, http2::PROTOCOL, http1::PROTOCOL, dns::PROTOCOL];
+const STREAMS: &[Protocol] =
+    &[tls::PROTOCOL, http2::PROTOCOL, http1::PROTOCOL, pgsql::PROTOCOL, dns::PROTOCOL];
 
 /// Protocols on UDP.
 const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];

@@ -33,6 +33,7 @@ pub mod http1;
 pub mod http2;
 pub mod infer;
 pub mod keys;
+pub mod pgsql;
 pub mod record;
 pub mod redact;
 pub mod route;

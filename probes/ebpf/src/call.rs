@@ -39,22 +39,30 @@ impl Buffers {
     /// None within reach: splice, sendfile, io_uring, kernel threads, 32-bit programs.
     pub const NONE: Self = Self { address: 0, count: 0, segments: false, name: 0 };
 
-    /// The buffers of the system call. `last`: it failed, so that no more messages follow in a batch.
+    /// The buffers of the system call in progress; of a sendmmsg or recvmmsg, those of the message just moved. `last`: it
+    /// failed, so that no more messages follow.
     #[inline(always)]
-    pub fn of(registers: &Registers, last: bool) -> Self {
+    pub fn in_progress(registers: &Registers, last: bool) -> Self {
+        match registers.call {
+            nr::SENDMMSG | nr::RECVMMSG => match next_in_batch(registers, last) {
+                Some(index) => Self::of_message(registers.args[1] + index * BATCH_STEP),
+                None => Self::NONE,
+            },
+            _ => Self::of_call(registers),
+        }
+    }
+
+    /// The buffers of a system call that moves one message.
+    #[inline(always)]
+    pub fn of_call(registers: &Registers) -> Self {
         let args = &registers.args;
         match registers.call {
             nr::READ | nr::WRITE => Self { address: args[1], count: args[2], ..Self::NONE },
-            nr::SENDTO => Self { address: args[1], count: args[2], segments: false, name: args[4] },
-            nr::RECVFROM => Self { address: args[1], count: args[2], segments: false, name: args[4] },
+            nr::SENDTO | nr::RECVFROM => Self { address: args[1], count: args[2], segments: false, name: args[4] },
             nr::READV | nr::WRITEV | nr::PREADV2 | nr::PWRITEV2 => {
                 Self { address: args[1], count: args[2], segments: true, name: 0 }
             }
             nr::SENDMSG | nr::RECVMSG => Self::of_message(args[1]),
-            nr::SENDMMSG | nr::RECVMMSG => match next_in_batch(registers, last) {
-                Some(index) => Self::of_message(args[1] + index * BATCH_STEP),
-                None => Self::NONE,
-            },
             _ => Self::NONE,
         }
     }

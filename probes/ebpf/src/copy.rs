@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_loop, bpf_probe_read_user};
 use probes_common::event::{flag, loss};
-use probes_common::settings::{MAX_CAPTURE, MAX_SEGMENTS};
+use probes_common::settings::{INLINE_SEGMENTS, MAX_CAPTURE, MAX_SEGMENTS};
 
 use crate::call::Buffers;
 use crate::emit::lost;
@@ -35,9 +35,10 @@ pub fn scratch() -> Option<*mut Scratch> {
     SCRATCH.get_ptr_mut(unsafe { bpf_get_smp_processor_id() })
 }
 
-/// Copies at most `wanted` bytes to the payload. Gives the number copied and the flags to be set.
+/// Copies at most `wanted` bytes to the payload. Gives the number copied and the flags to be set. `LOOP`: the kernel has
+/// `bpf_loop` (5.17 and later).
 #[inline(always)]
-pub fn payload(scratch: *mut Scratch, buffers: &Buffers, wanted: u32) -> (u32, u16) {
+pub fn payload<const LOOP: bool>(scratch: *mut Scratch, buffers: &Buffers, wanted: u32) -> (u32, u16) {
     if buffers.address == 0 || wanted == 0 {
         return (0, 0);
     }
@@ -46,7 +47,7 @@ pub fn payload(scratch: *mut Scratch, buffers: &Buffers, wanted: u32) -> (u32, u
         let flags = piece(scratch, 0, buffers.address, len);
         return if flags == 0 { (len, 0) } else { (0, flags) };
     }
-    segments(buffers, wanted)
+    segments::<LOOP>(buffers, wanted)
 }
 
 /// Copies one contiguous piece to `offset` of the payload; gives the flags to be set.
@@ -66,15 +67,21 @@ fn piece(scratch: *mut Scratch, offset: u32, from: u64, len: u32) -> u16 {
 }
 
 #[inline(always)]
-fn segments(buffers: &Buffers, wanted: u32) -> (u32, u16) {
+fn segments<const LOOP: bool>(buffers: &Buffers, wanted: u32) -> (u32, u16) {
     let mut progress = Progress { segment: buffers.address, left: wanted, copied: 0, flags: 0, padding: 0 };
-    let mut count = buffers.count;
-    if count > u64::from(MAX_SEGMENTS) {
-        count = u64::from(MAX_SEGMENTS);
-    }
-    // SAFETY: the callback has the signature that bpf_loop asks for, and `progress` outlives it.
-    unsafe {
-        bpf_loop(count as u32, next_segment as *mut c_void, (&raw mut progress).cast(), 0);
+    let most = u64::from(if LOOP { MAX_SEGMENTS } else { INLINE_SEGMENTS });
+    let count = if buffers.count < most { buffers.count } else { most };
+    if LOOP {
+        // SAFETY: the callback has the signature that bpf_loop asks for, and `progress` outlives it.
+        unsafe {
+            bpf_loop(count as u32, next_segment as *mut c_void, (&raw mut progress).cast(), 0);
+        }
+    } else {
+        for index in 0..INLINE_SEGMENTS {
+            if u64::from(index) >= count || next_segment(index, &raw mut progress) != 0 {
+                break;
+            }
+        }
     }
     if progress.left > 0 && buffers.count > count && progress.flags == 0 {
         lost(loss::SEGMENTS, u64::from(progress.left));

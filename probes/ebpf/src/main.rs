@@ -22,6 +22,7 @@ mod process;
 mod settings;
 mod sock;
 mod socket;
+mod syscall;
 mod targets;
 mod transfer;
 

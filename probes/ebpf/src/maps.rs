@@ -25,6 +25,10 @@ pub static PORTS: HashMap<u16, u8> = HashMap::with_max_entries(1024, 0);
 #[map]
 pub static BATCHES: LruHashMap<u32, Batch> = LruHashMap::with_max_entries(8192, 0);
 
+/// System calls in progress that may move bytes, by thread id (back end B).
+#[map]
+pub static IN_FLIGHT: HashMap<u32, InFlight> = HashMap::with_max_entries(16_384, 0);
+
 /// Losses by cause.
 #[map]
 pub static LOST: PerCpuArray<LossCount> = PerCpuArray::with_max_entries(loss::COUNT, 0);
@@ -65,6 +69,20 @@ pub struct Batch {
     pub done: u32,
 }
 
+/// A system call between entry and return.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct InFlight {
+    /// Address of the `struct sock`.
+    pub sk: u64,
+    /// When it was entered.
+    pub time: u64,
+    /// Its number.
+    pub call: u32,
+    /// 1: it sends.
+    pub sent: u32,
+}
+
 /// Indices in [`HITS`].
 pub mod hit {
     pub const SOCK_SEND: u32 = 0;
@@ -75,6 +93,8 @@ pub mod hit {
     pub const EXEC: u32 = 5;
     pub const FORK: u32 = 6;
     pub const EXIT: u32 = 7;
+    pub const SYS_ENTER: u32 = 8;
+    pub const SYS_EXIT: u32 = 9;
 }
 
 /// Counts a run.

@@ -9,7 +9,7 @@ use probes_common::settings::filter;
 
 use crate::emit::{deliver, deliver_value, header, lost};
 use crate::kernel::member;
-use crate::maps::{TARGETS, count, hit};
+use crate::maps::{IN_FLIGHT, TARGETS, count, hit};
 use crate::settings::{filters, offset};
 use crate::targets::{target, watched};
 
@@ -77,10 +77,12 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
 /// `sched_process_exit(task)`: fires for every thread.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn exit(ctx: RawTracePointContext) -> i32 {
-    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    if !watched(pid) {
+    let id = bpf_get_current_pid_tgid();
+    if !watched((id >> 32) as u32) {
         return 0;
     }
+    // A thread may end inside a call.
+    let _ = IN_FLIGHT.remove(id as u32);
     let task: u64 = ctx.arg(0);
     let Ok(signal) = member::<u64>(task, &offset::TASK_SIGNAL) else { return 0 };
     // Already lowered for this thread (kernel/exit.c, do_exit).

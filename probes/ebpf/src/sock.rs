@@ -40,11 +40,11 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
     let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as u64;
     let Ok(registers) = in_progress(regs) else { return };
     // Also on failure: it ends a batch of messages.
-    let buffers = Buffers::of(&registers, ret < 0);
+    let buffers = Buffers::in_progress(&registers, ret < 0);
     if ret < 0 || is_aside(flags) {
         return;
     }
     // The kernel fills in the peer's address only after this tracepoint.
     let buffers = Buffers { name: if sent { buffers.name } else { 0 }, ..buffers };
-    tell(&Transfer { sk: ctx.arg(0), len: ret as u64, flags, sent, time: now(), buffers });
+    tell::<true>(&Transfer { sk: ctx.arg(0), len: ret as u64, flags, sent, time: now(), buffers, batched: false });
 }

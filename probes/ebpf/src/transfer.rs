@@ -37,6 +37,9 @@ pub struct Transfer {
     /// When: entry of a send, return of a receive, as far as the back end can tell.
     pub time: u64,
     pub buffers: Buffers,
+    /// One of several messages that one call moved before any of them is told of: the socket's sequence numbers are
+    /// already those behind the last.
+    pub batched: bool,
 }
 
 /// Whether the call leaves the stream as it was.
@@ -45,9 +48,9 @@ pub fn is_aside(flags: u32) -> bool {
     flags & (PEEK | ERROR_QUEUE) != 0
 }
 
-/// Tells of a transfer.
+/// Tells of a transfer. `LOOP`: as in [`payload`].
 #[inline(always)]
-pub fn tell(transfer: &Transfer) -> Option<()> {
+pub fn tell<const LOOP: bool>(transfer: &Transfer) -> Option<()> {
     let transport = transport_of(transfer.sk)?;
     let (sent, received) = if transfer.sent { (transfer.len, 0) } else { (0, transfer.len) };
     let conn = conns::of(transfer.sk, transport, sent, received)?;
@@ -62,7 +65,7 @@ pub fn tell(transfer: &Transfer) -> Option<()> {
     }
     let scratch = scratch()?;
     let wanted = wanted(conn, transfer, transport);
-    let (captured, mut flags) = payload(scratch, &transfer.buffers, wanted);
+    let (captured, mut flags) = payload::<LOOP>(scratch, &transfer.buffers, wanted);
     let mut peer = Peer::default();
     if transport == transport::UDP && transfer.buffers.name != 0 {
         if let Some(address) = user_address(transfer.buffers.name) {
@@ -109,7 +112,7 @@ fn wanted(_conn: &mut Conn, transfer: &Transfer, transport: u8) -> u32 {
 /// Moves the connection's position past the transfer; gives that of its first byte.
 #[inline(always)]
 fn advance(conn: &mut Conn, transfer: &Transfer, transport: u8) -> Option<u64> {
-    if transport == transport::TCP {
+    if transport == transport::TCP && !transfer.batched {
         let sequence = sequence_of(transfer.sk).ok()?;
         // Signed: a call on another thread may have been told of already.
         let sent = sequence.write_seq.wrapping_sub(conn.write_seq) as i32;
@@ -124,6 +127,10 @@ fn advance(conn: &mut Conn, transfer: &Transfer, transport: u8) -> Option<u64> {
         return Some(conn.received.wrapping_sub(transfer.len));
     }
     let step = if transport == transport::UDP { 1 } else { transfer.len };
+    if transport == transport::TCP {
+        let sequence = if transfer.sent { &mut conn.write_seq } else { &mut conn.copied_seq };
+        *sequence = sequence.wrapping_add(step as u32);
+    }
     let counter = if transfer.sent { &mut conn.sent } else { &mut conn.received };
     let position = *counter;
     *counter = position.wrapping_add(step);

@@ -2,7 +2,7 @@
 //!
 //! Format: Linux Documentation/bpf/btf.rst. Only what a member's offset needs is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Where the kernel shows its type information.
@@ -14,6 +14,7 @@ const DEPTH: usize = 16;
 
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
+const KIND_TYPEDEF: u32 = 8;
 
 /// Type information.
 pub(crate) struct Btf {
@@ -25,6 +26,8 @@ pub(crate) struct Btf {
     index: Vec<usize>,
     /// Structures and unions by name.
     structures: HashMap<String, Vec<u32>>,
+    /// Raw tracepoints: each has a type `btf_trace_NAME`.
+    tracepoints: HashSet<String>,
 }
 
 /// Why type information could not be read.
@@ -53,7 +56,7 @@ impl Btf {
         };
         let types = section(field(8), field(12)).ok_or_else(damaged)?;
         let strings = section(field(16), field(20)).ok_or_else(damaged)?;
-        let mut btf = Self { types, strings, index: vec![0], structures: HashMap::new() };
+        let mut btf = Self { types, strings, index: vec![0], structures: HashMap::new(), tracepoints: HashSet::new() };
         btf.build_index().ok_or_else(damaged)?;
         Ok(btf)
     }
@@ -72,6 +75,11 @@ impl Btf {
         })
     }
 
+    /// Whether this kernel has a tracepoint of that name.
+    pub(crate) fn has_tracepoint(&self, name: &str) -> bool {
+        self.tracepoints.contains(name)
+    }
+
     fn build_index(&mut self) -> Option<()> {
         let mut at = 0;
         while at < self.types.len() {
@@ -81,6 +89,11 @@ impl Btf {
                 let id = u32::try_from(self.index.len()).ok()?;
                 let name = self.string(word(&self.types, at)?)?.to_owned();
                 self.structures.entry(name).or_default().push(id);
+            }
+            if kind == KIND_TYPEDEF
+                && let Some(name) = self.string(word(&self.types, at)?)?.strip_prefix("btf_trace_")
+            {
+                self.tracepoints.insert(name.to_owned());
             }
             self.index.push(at);
             at += 12 + extra(kind, members)?;

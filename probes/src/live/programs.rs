@@ -6,6 +6,7 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use probes_common::event::{LossCount, loss};
 use probes_common::settings::{MAX_CAPTURE, filter, port};
 
+use super::btf::Btf;
 use super::selection::TargetMap;
 use super::{Backend, Hook, HookState, Options, check, offsets};
 use crate::SourceError;
@@ -19,6 +20,9 @@ const OBJECT: &[u8] = include_bytes_aligned!("../../ebpf/object/explore.aarch64.
 struct Row(&'static str, &'static str, u32);
 
 const SOCK: &[Row] = &[Row("sock_send", "sock_send_length", 0), Row("sock_recv", "sock_recv_length", 1)];
+const SYSCALL: &[Row] = &[Row("sys_enter", "sys_enter", 8), Row("sys_exit", "sys_exit", 9)];
+/// For kernels without `bpf_loop`.
+const SYSCALL_INLINE: &[Row] = &[Row("sys_enter", "sys_enter", 8), Row("sys_exit_inline", "sys_exit", 9)];
 const LIFECYCLE: &[Row] = &[
     Row("exec", "sched_process_exec", 5),
     Row("fork", "sched_process_fork", 6),
@@ -47,7 +51,8 @@ const _: () = assert!(size_of::<LossCount>() == size_of::<[u64; 2]>());
 /// Loads and attaches.
 pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> {
     check::require()?;
-    let mut ebpf = load(options)?;
+    let types = offsets::kernel_types()?;
+    let mut ebpf = load(options, &types)?;
     let maps = Maps {
         ring: RingBuf::try_from(take(&mut ebpf, "EVENTS")?).map_err(broken)?,
         targets: HashMap::try_from(take(&mut ebpf, "TARGETS")?).map_err(broken)?,
@@ -56,9 +61,15 @@ pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> 
     set_ports(&mut ebpf, options)?;
     let hits = PerCpuArray::try_from(take(&mut ebpf, "HITS")?).map_err(broken)?;
     let mut programs = Programs { ebpf, hooks: Vec::new(), hits };
-    match options.backend {
-        Backend::Auto | Backend::Sock => programs.attach(LIFECYCLE.iter().chain(SOCK))?,
-        Backend::Syscall => return Err(unsupported("the syscall back end is not built yet", None)),
+    programs.attach(LIFECYCLE)?;
+    let missing = SOCK.iter().find(|Row(_, tracepoint, _)| !types.has_tracepoint(tracepoint));
+    match (options.backend, missing) {
+        (Backend::Sock, Some(Row(_, tracepoint, _))) => {
+            let what = format!("this kernel has no tracepoint {tracepoint}: Linux 6.3 and later do");
+            return Err(unsupported(&what, Some("leave the choice of the back end to explore")));
+        }
+        (Backend::Syscall, _) | (Backend::Auto, Some(_)) => programs.attach_syscalls()?,
+        (Backend::Sock | Backend::Auto, None) => programs.attach(SOCK)?,
     }
     Ok((programs, maps))
 }
@@ -70,7 +81,16 @@ impl Programs {
         self.hooks.iter().map(|(hook, index)| Hook { hits: hits(*index), ..hook.clone() }).collect()
     }
 
-    fn attach<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> Result<(), SourceError> {
+    /// Back end B. The first program needs `bpf_loop`.
+    fn attach_syscalls(&mut self) -> Result<(), SourceError> {
+        let known = self.hooks.len();
+        self.attach(SYSCALL).or_else(|_| {
+            self.hooks.truncate(known);
+            self.attach(SYSCALL_INLINE)
+        })
+    }
+
+    fn attach(&mut self, rows: &[Row]) -> Result<(), SourceError> {
         for Row(program, tracepoint, hit) in rows {
             self.attach_one(program, tracepoint).map_err(|error| {
                 unsupported(&format!("cannot attach {program} to {tracepoint}: {}", chain(&error)), None)
@@ -92,14 +112,19 @@ impl Programs {
     fn attach_one(&mut self, program: &str, tracepoint: &str) -> Result<(), ProgramError> {
         let program = self.ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
         let program: &mut RawTracePoint = program.try_into()?;
-        program.load()?;
-        program.attach(tracepoint)?;
-        Ok(())
+        match program.load() {
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
+            Err(error) => return Err(error),
+        }
+        match program.attach(tracepoint) {
+            Ok(_) | Err(ProgramError::AlreadyAttached) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
-fn load(options: &Options) -> Result<Ebpf, SourceError> {
-    let offsets = offsets::of_kernel()?;
+fn load(options: &Options, types: &Btf) -> Result<Ebpf, SourceError> {
+    let offsets = offsets::of(types)?;
     let pid = std::process::id();
     let filter = filters(options);
     let capture = u32::try_from(options.capture.min(MAX_CAPTURE)).unwrap_or(0);

@@ -1,57 +1,198 @@
-//! Every way of sending and receiving.
+//! Every way of sending and receiving: what is copied, and where in the stream it is.
 
-use probes::live::Backend;
-use protocols::event::{Direction, ProcessChange, Side, SocketEvent, StateChange, Transport};
+use protocols::event::Direction::{Received, Sent};
+use protocols::event::{Data, Transport};
 
-use crate::support::capture;
+use crate::support::{Events, capture};
 
-#[test]
-#[ignore = "needs root"]
-fn a_connection_from_beginning_to_end() {
-    let events = capture(
-        Backend::Sock,
-        "",
-        "c, s = pair(); c.send(b'1 request'); s.recv(100); s.send(b'2 response'); c.recv(100); c.close(); s.close()",
-    );
-
-    events.assert_nothing_lost();
-    let sent = events.one(Direction::Sent, b"1 request");
-    let received = events.one(Direction::Received, b"1 request");
-    let client = events.open(sent.socket);
-    let server = events.open(received.socket);
-    assert_ne!(client.socket, server.socket);
-    assert_eq!((client.transport, server.transport), (Transport::Tcp, Transport::Tcp));
-    assert_eq!((client.initiator, server.initiator), (Some(Side::Local), Some(Side::Remote)));
-    assert!(!client.midstream && !server.midstream);
-    assert_eq!(client.remote, server.local);
-    assert_eq!((sent.position, sent.original_len), (0, 9));
-    assert_eq!((received.position, received.original_len), (0, 9));
-    assert!(matches!(events.states(client.socket)[..2], [StateChange::Connecting, StateChange::Established { .. }]));
-    let named = events.0.iter().position(|event| {
-        matches!(event, SocketEvent::Process(process) if matches!(&process.change, ProcessChange::Named(names)
-            if names.process.as_deref() == Some("python3")))
-    });
-    let first = events.0.iter().position(|event| matches!(event, SocketEvent::Data(_)));
-    assert!(named.expect("named") < first.expect("data"));
+/// Bytes and position of each data event in that direction, on the socket on which `begin` passed.
+fn stream(events: &Events, direction: protocols::event::Direction, begin: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
+    let socket = events.one(direction, begin).socket;
+    events
+        .of(socket, direction)
+        .into_iter()
+        .map(|data| (data.position, data.original_len, data.bytes.clone()))
+        .collect()
 }
 
-#[test]
-#[ignore = "needs root"]
-fn datagrams_are_numbered() {
-    let events = capture(
-        Backend::Sock,
-        "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))
-v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.connect(u.getsockname())",
-        "v.send(b'first'); v.send(b'second'); u.recvfrom(100); u.recvfrom(3)",
-    );
-    events.assert_nothing_lost();
-    assert_eq!(events.transport(Transport::Udp).len(), 2);
-    let first = events.one(Direction::Sent, b"first");
-    let second = events.one(Direction::Sent, b"second");
-    assert_eq!((first.position, second.position), (0, 1));
-    let received = events.one(Direction::Received, b"first");
-    let both = events.of(received.socket, Direction::Received);
-    assert_eq!(both.len(), 2);
-    // The reader had room for three bytes, and the kernel says so.
-    assert_eq!((both[1].position, both[1].original_len, both[1].bytes.as_slice()), (1, 3, &b"sec"[..]));
+/// Every event begins where the one before it ended.
+#[track_caller]
+fn assert_contiguous(data: &[&Data]) {
+    for pair in data.windows(2) {
+        assert_eq!(pair[0].position + pair[0].original_len, pair[1].position, "{pair:?}");
+    }
+}
+
+both! {
+    fn plain_calls(backend) {
+        let events = capture(backend, "c, s = pair()", "
+c.send(b'send'); s.recv(100)
+os.write(c.fileno(), b'write'); os.read(s.fileno(), 100)
+os.writev(c.fileno(), [b'wri', b'', b'tev']); os.readv(s.fileno(), [bytearray(2), bytearray(100)])
+c.sendmsg([b'send', b'msg']); s.recvmsg(100)
+os.pwritev(c.fileno(), [b'x'], 0) if False else None
+");
+        events.assert_nothing_lost();
+        let expected: [(u64, u64, Vec<u8>); 4] = [
+            (0, 4, b"send".to_vec()), (4, 5, b"write".to_vec()), (9, 6, b"writev".to_vec()), (15, 7, b"sendmsg".to_vec()),
+        ];
+        assert_eq!(stream(&events, Sent, b"writev"), expected);
+        assert_eq!(stream(&events, Received, b"writev"), expected);
+    }
+
+    fn many_segments(backend) {
+        let events = capture(backend, "c, s = pair()", "
+os.writev(c.fileno(), [b'%03d' % i for i in range(60)]); time.sleep(.05)
+os.readv(s.fileno(), [bytearray(7) for _ in range(40)])
+");
+        events.assert_nothing_lost();
+        let text: Vec<u8> = (0..60).flat_map(|i| format!("{i:03}").into_bytes()).collect();
+        assert_eq!(stream(&events, Sent, b"000"), [(0, 180, text.clone())]);
+        assert_eq!(stream(&events, Received, b"000"), [(0, 180, text)]);
+    }
+
+    fn more_segments_than_are_followed(backend) {
+        let events = capture(backend, "c, s = pair()", "os.writev(c.fileno(), [b'%03d' % i for i in range(80)])");
+        let text: Vec<u8> = (0..64).flat_map(|i| format!("{i:03}").into_bytes()).collect();
+        assert_eq!(stream(&events, Sent, b"000"), [(0, 240, text)]);
+        assert_eq!(events.lost("segments"), 1);
+    }
+
+    fn batches_of_messages(backend) {
+        let events = capture(backend, "
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.connect(u.getsockname())
+libc = ctypes.CDLL(None)
+class iovec(ctypes.Structure): _fields_ = [('base', ctypes.c_void_p), ('len', ctypes.c_size_t)]
+class msghdr(ctypes.Structure): _fields_ = [('name', ctypes.c_void_p), ('namelen', ctypes.c_uint),
+    ('iov', ctypes.POINTER(iovec)), ('iovlen', ctypes.c_size_t), ('control', ctypes.c_void_p),
+    ('controllen', ctypes.c_size_t), ('flags', ctypes.c_int)]
+class mmsghdr(ctypes.Structure): _fields_ = [('hdr', msghdr), ('len', ctypes.c_uint)]
+def batch(bufs):
+    m = (mmsghdr * len(bufs))()
+    for i, b in enumerate(bufs):
+        m[i].hdr.iov = ctypes.pointer(iovec(ctypes.cast(b, ctypes.c_void_p), len(b.raw))); m[i].hdr.iovlen = 1
+    return m
+", "
+for turn in range(2):
+    out = [ctypes.create_string_buffer(b'%d message %02d' % (turn, i), 12) for i in range(64)]
+    assert libc.sendmmsg(v.fileno(), batch(out), 64, 0) == 64
+    room = [ctypes.create_string_buffer(20) for i in range(64)]
+    assert libc.recvmmsg(u.fileno(), batch(room), 64, 0x40, None) == 64
+");
+        events.assert_nothing_lost();
+        for direction in [Sent, Received] {
+            let found: Vec<_> = events.data().filter(|data| data.direction == direction).collect();
+            assert_eq!(found.len(), 128);
+            for (number, data) in found.iter().enumerate() {
+                let text = format!("{} message {:02}", number / 64, number % 64);
+                assert_eq!((data.position, data.bytes.as_slice()), (number as u64, text.as_bytes()));
+            }
+        }
+    }
+
+    fn sendfile_and_splice_are_positions(backend) {
+        let events = capture(backend, "
+c, s = pair(); r, w = os.pipe()
+f = os.open('/proc/self/exe', os.O_RDONLY)", "
+c.send(b'begin'); s.recv(5)
+os.sendfile(c.fileno(), f, 0, 200); s.recv(200, socket.MSG_WAITALL)
+os.write(w, b'through splice'); os.splice(r, c.fileno(), 14); s.recv(100)
+c.send(b'out of'); os.splice(s.fileno(), w, 100)
+c.send(b'end'); s.recv(100)
+");
+        events.assert_nothing_lost();
+        let socket = events.one(Sent, b"begin").socket;
+        let sent = events.of(socket, Sent);
+        let lengths: Vec<_> = sent.iter().map(|data| (data.original_len, data.bytes.len())).collect();
+        assert_eq!(lengths, [(5, 5), (200, 0), (14, 0), (6, 6), (3, 3)]);
+        assert_contiguous(&sent);
+        // What was spliced out of the socket is an event without bytes, or a jump: never a shift of what follows.
+        let end = events.one(Received, b"end");
+        assert_eq!((end.position, end.original_len), (5 + 200 + 14 + 6, 3));
+        assert_eq!(events.one(Received, b"through splice").position, 205);
+    }
+
+    fn peeked_and_thrown_away(backend) {
+        let events = capture(backend, "c, s = pair()", "
+c.send(b'abcdef'); s.recv(100, socket.MSG_PEEK); s.recv(2, socket.MSG_TRUNC); s.recv(100)
+");
+        events.assert_nothing_lost();
+        let socket = events.one(Received, b"cdef").socket;
+        let received: Vec<_> = events.of(socket, Received).iter()
+            .map(|data| (data.position, data.original_len, data.bytes.clone())).collect();
+        assert_eq!(received, [(0, 2, vec![]), (2, 4, b"cdef".to_vec())]);
+    }
+
+    fn datagrams_are_numbered_and_cut_at_the_buffer(backend) {
+        let events = capture(backend, "
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.connect(u.getsockname())", "
+v.send(b'first'); v.send(b'second'); v.send(b'third datagram'); v.send(b'')
+u.recvfrom(100); u.recvfrom(3); u.recvfrom(5, socket.MSG_TRUNC); u.recvfrom(5)
+");
+        events.assert_nothing_lost();
+        assert_eq!(events.transport(Transport::Udp).len(), 2);
+        assert_eq!(events.one(Sent, b"second").position, 1);
+        assert_eq!(stream(&events, Received, b"first"), [
+            (0, 5, b"first".to_vec()),
+            // Without the flag the kernel tells no more than what fitted.
+            (1, 3, b"sec".to_vec()),
+            (2, 14, b"third".to_vec()),
+            (3, 0, vec![]),
+        ]);
+    }
+
+    fn the_peer_of_an_unconnected_socket(backend) {
+        let events = capture(backend, "
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))
+w = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); w.bind(('::1', 0))
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); x = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)", "
+v.sendto(b'to four', u.getsockname()); x.sendmsg([b'to six'], [], 0, w.getsockname()[:2])
+");
+        let four = events.one(Sent, b"to four").peer.clone().expect("in the call");
+        let six = events.one(Sent, b"to six").peer.clone().expect("in the call");
+        let text = |end: &protocols::event::Endpoint| format!("{:?}", end.address);
+        assert_eq!(text(&four), "Some(Ip(127.0.0.1))");
+        assert_eq!(text(&six), "Some(Ip(::1))");
+        assert!(four.port.is_some() && six.port.is_some());
+    }
+
+    fn an_untouched_mapping_is_read_or_counted(backend) {
+        let events = capture(backend, "
+import mmap, tempfile
+c, s = pair(); f = tempfile.TemporaryFile(); f.truncate(1 << 20); m = mmap.mmap(f.fileno(), 1 << 20)", "
+c.send(b'before'); s.recv(100)
+c.send(memoryview(m)[8192:8192 + 3000]); s.recv(4000, socket.MSG_WAITALL) if False else s.recv(4000)
+");
+        let socket = events.one(Sent, b"before").socket;
+        let sent = events.of(socket, Sent);
+        assert_eq!((sent[1].position, sent[1].original_len), (6, 3000));
+        // Sending has touched the pages, so that they can be read afterwards.
+        assert_eq!(sent[1].bytes, vec![0; 3000]);
+    }
+
+    fn a_large_upload_keeps_its_positions(backend) {
+        let events = capture(backend, "
+c, s = pair()
+def drain():
+    n = 0
+    while n < 50_000_000: n += len(s.recv(1 << 18))
+    s.send(b'done')
+t = threading.Thread(target=drain)", "
+t.start()
+c.sendall(b'POST / HTTP/1.1\\r\\nContent-Length: 49999955\\r\\n\\r\\n' + bytes(49_999_955))
+c.recv(100); t.join(); c.send(b'GET /after HTTP/1.1\\r\\n\\r\\n')
+");
+        let first = events.one(Sent, b"POST /");
+        let sent = events.of(first.socket, Sent);
+        assert_contiguous(&sent);
+        let after = events.one(Sent, b"GET /after");
+        assert_eq!((after.position, after.bytes.len()), (50_000_000, 23));
+        assert!(sent.iter().all(|data| data.bytes.len() <= 16 << 10));
+        let done = events.one(Sent, b"done");
+        assert_contiguous(&events.of(done.socket, Received));
+        let received: u64 = events.of(done.socket, Received).iter().map(|data| data.original_len).sum();
+        assert_eq!(received, 50_000_000);
+    }
 }

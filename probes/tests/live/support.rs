@@ -1,6 +1,6 @@
 //! Runs a workload under a capture and gives its events.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ def ready():
 /// A Python program, held before its work until the capture is attached.
 pub(crate) struct Workload {
     child: Child,
+    /// What it printed before it was ready.
+    said: String,
 }
 
 impl Workload {
@@ -39,11 +41,18 @@ impl Workload {
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 is installed");
-        let mut line = String::new();
-        let out = child.stdout.as_mut().expect("piped");
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("it says ready");
-        assert_eq!(line.trim(), "ready", "the workload failed before it was ready");
-        Self { child }
+        let mut said = String::new();
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        while !said.ends_with("ready\n") {
+            let read = out.read_line(&mut said).expect("text");
+            assert_ne!(read, 0, "the workload failed before it was ready");
+        }
+        Self { child, said }
+    }
+
+    /// The port that it printed.
+    pub(crate) fn port(&self) -> u16 {
+        self.said.lines().next().and_then(|line| line.parse().ok()).expect("a port")
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -132,6 +141,15 @@ impl Events {
 
     pub(crate) fn transport(&self, transport: Transport) -> Vec<&Open> {
         self.opens().into_iter().filter(|open| open.transport == transport).collect()
+    }
+
+    /// Events lost by that cause.
+    pub(crate) fn lost(&self, cause: &str) -> u64 {
+        let count = |event: &SocketEvent| match event {
+            SocketEvent::Lost(lost) if lost.cause == cause => lost.events,
+            _ => 0,
+        };
+        self.0.iter().map(count).sum()
     }
 
     #[track_caller]

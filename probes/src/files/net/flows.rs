@@ -3,10 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::IpNumber;
 use protocols::event::{Lost, SocketEvent, SocketId, Timestamp};
 
-use super::ip::Payload;
+use super::ip::{Payload, protocol};
 use super::tcp::{self, Connection};
 use super::udp::{self, Conversation};
 use crate::files::format::Queue;
@@ -49,8 +48,8 @@ impl Flows {
     /// Takes the payload of one IP packet.
     pub(super) fn segment(&mut self, time: Timestamp, payload: &Payload<'_>, out: &mut Queue) {
         match payload.protocol {
-            IpNumber::TCP => self.tcp(time, payload, out),
-            IpNumber::UDP => self.udp(time, payload, out),
+            protocol::TCP => self.tcp(time, payload, out),
+            protocol::UDP => self.udp(time, payload, out),
             _ => {}
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use etherparse::IpNumber;
 use protocols::event::Timestamp;
 
 use super::ip::{Fragment, Payload};
@@ -29,7 +28,7 @@ pub(super) struct Fragments {
 struct Key {
     source: IpAddr,
     destination: IpAddr,
-    protocol: IpNumber,
+    protocol: u8,
     id: u32,
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Whole {
     pub(super) time: Timestamp,
     source: IpAddr,
     destination: IpAddr,
-    protocol: IpNumber,
+    protocol: u8,
     bytes: Vec<u8>,
     original_len: usize,
 }

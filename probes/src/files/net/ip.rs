@@ -1,15 +1,26 @@
 //! IPv4 and IPv6: addresses, the payload, whether it is a fragment, and other IP packets inside.
+//!
+//! Packets may be cut (by a snap length) anywhere, so that every length here is one of two: what was kept, and what was.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice};
+/// Protocol numbers (IANA, "Assigned Internet Protocol Numbers").
+pub(super) mod protocol {
+    pub(in super::super) const IPV4: u8 = 4;
+    pub(in super::super) const TCP: u8 = 6;
+    pub(in super::super) const UDP: u8 = 17;
+    pub(in super::super) const IPV6: u8 = 41;
+    pub(in super::super) const GRE: u8 = 47;
+    pub(in super::super) const FRAGMENT: u8 = 44;
+    pub(in super::super) const AUTHENTICATION: u8 = 51;
+}
 
 /// What an IP packet carries.
 #[derive(Debug, Clone)]
 pub(super) struct Payload<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
-    pub(super) protocol: IpNumber,
+    pub(super) protocol: u8,
     /// What was kept.
     pub(super) bytes: &'a [u8],
     /// True length.
@@ -17,7 +28,7 @@ pub(super) struct Payload<'a> {
 }
 
 /// Where a fragment belongs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fragment {
     /// Names the packet, with the addresses and the protocol.
     pub(super) id: u32,
@@ -37,82 +48,104 @@ pub(super) struct Datagram<'a> {
 impl<'a> Datagram<'a> {
     /// Reads the headers. `original_len` is the length of all that follows on the wire, padding included.
     pub(super) fn parse(bytes: &'a [u8], original_len: usize) -> Option<Self> {
-        match LaxIpSlice::from_slice(bytes).ok()?.0 {
-            LaxIpSlice::Ipv4(ip) => Some(v4(&ip, bytes, original_len)),
-            LaxIpSlice::Ipv6(ip) => Some(v6(&ip, bytes, original_len)),
-        }
+        let mut datagram = match bytes.first()? >> 4 {
+            4 => v4(bytes, original_len)?,
+            6 => v6(bytes, original_len)?,
+            _ => return None,
+        };
+        while extension(&mut datagram)? {}
+        Some(datagram)
     }
 }
 
-fn v4<'a>(ip: &LaxIpv4Slice<'a>, bytes: &'a [u8], original_len: usize) -> Datagram<'a> {
-    let header = ip.header();
-    let payload = ip.payload();
-    let total = usize::from(header.total_len());
+/// RFC 791, 3.1.
+fn v4(bytes: &[u8], original_len: usize) -> Option<Datagram<'_>> {
+    let [first, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, addresses @ ..] = bytes.first_chunk::<20>()?;
+    let header = usize::from(first & 0x0f) * 4;
     // 0 is what a card that cuts large packets itself lets the capture see.
-    let total = if total < header.slice().len() { original_len } else { total };
-    let headers = start_of(payload.payload, bytes);
-    let fragment = header.is_fragmenting_payload().then(|| Fragment {
-        id: header.identification().into(),
-        offset: usize::from(header.fragments_offset().value()) * 8,
-        more: header.more_fragments(),
-    });
-    Datagram {
-        payload: Payload {
-            source: header.source_addr().into(),
-            destination: header.destination_addr().into(),
-            protocol: payload.ip_number,
-            bytes: payload.payload,
-            original_len: total.saturating_sub(headers).max(payload.payload.len()),
-        },
-        fragment,
-    }
-}
-
-fn v6<'a>(ip: &LaxIpv6Slice<'a>, bytes: &'a [u8], original_len: usize) -> Datagram<'a> {
-    let header = ip.header();
-    let payload = ip.payload();
-    // 0: a jumbogram, or as for IPv4.
-    let total = match usize::from(header.payload_length()) {
+    let total = match usize::from(u16::from_be_bytes([*l0, *l1])) {
         0 => original_len,
-        length => length + header.slice().len(),
+        total => total,
     };
-    let headers = start_of(payload.payload, bytes);
-    let fragment = ip.extensions().clone().into_iter().find_map(|extension| match extension {
-        etherparse::Ipv6ExtensionSlice::Fragment(header) => {
-            let header = header.to_header();
-            let fragment = Fragment {
-                id: header.identification,
-                offset: usize::from(header.fragment_offset.value()) * 8,
-                more: header.more_fragments,
-            };
-            // An "atomic" fragment is whole (RFC 6946).
-            (fragment.offset > 0 || fragment.more).then_some(fragment)
-        }
-        _ => None,
-    });
-    Datagram {
-        payload: Payload {
-            source: header.source_addr().into(),
-            destination: header.destination_addr().into(),
-            protocol: payload.ip_number,
-            bytes: payload.payload,
-            original_len: total.saturating_sub(headers).max(payload.payload.len()),
-        },
-        fragment,
+    if header < 20 || total < header {
+        return None;
     }
+    let (source, destination) = addresses.split_first_chunk::<4>()?;
+    let place = u16::from_be_bytes([*f0, *f1]);
+    let fragment = Fragment {
+        id: u16::from_be_bytes([*i0, *i1]).into(),
+        offset: usize::from(place & 0x1fff) * 8,
+        more: place & 0x2000 != 0,
+    };
+    Some(Datagram {
+        payload: Payload {
+            source: Ipv4Addr::from(*source).into(),
+            destination: Ipv4Addr::from(*destination.first_chunk::<4>()?).into(),
+            protocol: *protocol,
+            bytes: bytes.get(header..total.min(bytes.len()))?,
+            original_len: total - header,
+        },
+        fragment: (fragment.more || fragment.offset > 0).then_some(fragment),
+    })
 }
 
-/// Where in `whole` its part `part` begins.
-fn start_of(part: &[u8], whole: &[u8]) -> usize {
-    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize).min(whole.len())
+/// RFC 8200, 3.
+fn v6(bytes: &[u8], original_len: usize) -> Option<Datagram<'_>> {
+    let (header, rest) = bytes.split_first_chunk::<40>()?;
+    let [_, _, _, _, l0, l1, next, _, addresses @ ..] = header;
+    // 0: a jumbogram, or as for IPv4.
+    let len = match usize::from(u16::from_be_bytes([*l0, *l1])) {
+        0 => original_len.saturating_sub(header.len()),
+        len => len,
+    };
+    let (source, destination) = addresses.split_first_chunk::<16>()?;
+    Some(Datagram {
+        payload: Payload {
+            source: Ipv6Addr::from(*source).into(),
+            destination: Ipv6Addr::from(*destination.first_chunk::<16>()?).into(),
+            protocol: *next,
+            bytes: rest.get(..len).unwrap_or(rest),
+            original_len: len,
+        },
+        fragment: None,
+    })
+}
+
+/// Goes over one extension header, if there is one: the payload gets shorter with each (RFC 8200, 4). Behind the header of
+/// a fragment there are none that could be read.
+fn extension(datagram: &mut Datagram<'_>) -> Option<bool> {
+    let payload = &mut datagram.payload;
+    if datagram.fragment.is_some() {
+        return Some(false);
+    }
+    let len = match payload.protocol {
+        protocol::FRAGMENT => {
+            let [_, _, p0, p1, id @ ..] = payload.bytes.first_chunk::<8>()?;
+            let place = u16::from_be_bytes([*p0, *p1]);
+            let id = u32::from_be_bytes(*id);
+            let fragment = Fragment { id, offset: usize::from(place & 0xfff8), more: place & 1 == 1 };
+            // An "atomic" fragment is whole (RFC 6946).
+            datagram.fragment = (fragment.offset > 0 || fragment.more).then_some(fragment);
+            8
+        }
+        // In units of 4 bytes, two of them not counted (RFC 4302, 2.2).
+        protocol::AUTHENTICATION => (usize::from(*payload.bytes.get(1)?) + 2) * 4,
+        // Hop by hop, routing, destination, mobility, host identity, shim: units of 8, the first not counted.
+        0 | 43 | 60 | 135 | 139 | 140 => (usize::from(*payload.bytes.get(1)?) + 1) * 8,
+        _ => return Some(false),
+    };
+    payload.protocol = *payload.bytes.first()?;
+    payload.bytes = payload.bytes.get(len..)?;
+    payload.original_len = payload.original_len.checked_sub(len)?;
+    Some(true)
 }
 
 /// The IP packet inside of IP in IP, GRE and VXLAN.
 pub(super) fn tunnelled<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {
     match payload.protocol {
-        IpNumber::IPV4 | IpNumber::IPV6 => Some(payload.bytes),
-        IpNumber::GRE => gre(payload.bytes),
-        IpNumber::UDP => vxlan(payload.bytes),
+        protocol::IPV4 | protocol::IPV6 => Some(payload.bytes),
+        protocol::GRE => gre(payload.bytes),
+        protocol::UDP => vxlan(payload.bytes),
         _ => None,
     }
 }
