@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use unicode_width::UnicodeWidthStr;
+
+use crate::export::escape;
+
 /// A range of bytes in the query's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Span {
@@ -67,9 +71,86 @@ impl QueryError {
 
     /// Draws it under the query `text`, at most `width` columns wide, with colours if `color`.
     #[must_use]
-    pub fn render(&self, _text: &str, _width: usize, _color: bool) -> String {
-        format!("error: {}\n", self.message)
+    pub fn render(&self, text: &str, width: usize, color: bool) -> String {
+        let paint = |code: &str, text: &str| if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+        let mut drawn = format!("{}: {}\n", paint("1;31", "error"), escape(&self.message));
+        if let Some(span) = self.span {
+            let (number, line, column, length) = excerpt(text, span);
+            let gutter = number.to_string();
+            let space = " ".repeat(gutter.len());
+            let bar = paint("1;34", "|");
+            let (line, column, length) = window(&line, column, length, width.saturating_sub(gutter.len() + 4).max(20));
+            let carets = paint("1;31", &"^".repeat(length));
+            let label = if self.label.is_empty() { String::new() } else { paint("1;31", &format!(" {}", self.label)) };
+            drawn.push_str(&format!("{space} {bar}\n{} {bar} {line}\n", paint("1;34", &gutter)));
+            drawn.push_str(&format!("{space} {bar} {}{carets}{label}\n", " ".repeat(column)));
+            if !self.hints.is_empty() {
+                drawn.push_str(&format!("{space} {bar}\n"));
+            }
+        }
+        for hint in &self.hints {
+            let lines = wrapped(&escape(hint), width.saturating_sub(8).max(20));
+            drawn.push_str(&format!("  {} {}\n", paint("1;36", "help:"), lines.join("\n        ")));
+        }
+        drawn
     }
+}
+
+/// `text` in lines of at most `width`, broken at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || line.width() + 1 + word.width() <= width => {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The line that `span` begins in: its number, its text, where in it the span begins, how much of it the span covers.
+fn excerpt(text: &str, span: Span) -> (usize, String, usize, usize) {
+    let start = floor(text, span.start);
+    let end = floor(text, span.end).max(start);
+    let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let line_end = text.get(start..).and_then(|after| after.find('\n')).map_or(text.len(), |at| start + at);
+    let number = text.get(..line_start).map_or(0, |before| before.matches('\n').count()) + 1;
+    let shown = |from: usize, to: usize| escape(text.get(from..to).unwrap_or_default());
+    let column = shown(line_start, start).width();
+    let length = shown(start, end.min(line_end)).width().max(1);
+    (number, shown(line_start, line_end), column, length)
+}
+
+/// The nearest place at or before `at` where a character begins.
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The part of a long line around the span.
+fn window(line: &str, column: usize, length: usize, width: usize) -> (String, usize, usize) {
+    let length = length.min(width / 2 + 1);
+    if line.width() <= width {
+        return (line.to_owned(), column, length);
+    }
+    let from = (column + length + 10).saturating_sub(width).min(column.saturating_sub(8));
+    let chars: Vec<char> = line.chars().collect();
+    let mut part: String = chars.iter().skip(from).take(width.saturating_sub(2)).collect();
+    if from > 0 {
+        part.insert(0, '…');
+    }
+    if chars.len() > from + width.saturating_sub(2) {
+        part.push('…');
+    }
+    (part, column - from + usize::from(from > 0), length)
 }
 
 impl fmt::Display for QueryError {

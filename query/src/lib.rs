@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arrow;
 mod complete;
 mod error;
 pub mod export;

@@ -58,6 +58,16 @@ impl Type {
         }
     }
 
+    /// As in "this is a duration, that an ip".
+    #[must_use]
+    pub fn described(self) -> String {
+        match self {
+            Self::Bytes | Self::Headers | Self::Null => self.name().to_owned(),
+            Self::I64 | Self::F64 | Self::Ip => format!("an {self}"),
+            _ => format!("a {self}"),
+        }
+    }
+
     /// In which unit values are stored and written; none for plain numbers and text.
     #[must_use]
     pub fn unit(self) -> Option<&'static str> {

@@ -1,6 +1,16 @@
 //! Rows to bytes: text, JSON lines, CSV, Parquet, Arrow IPC (INTERFACES "Rendering").
 
+mod binary;
+mod csv;
+mod json;
+#[cfg(test)]
+mod tests;
+mod text;
+mod value;
+
 use std::io::{self, Write};
+
+pub use value::{escape, human};
 
 use crate::table::{OutputColumn, Table};
 
@@ -15,7 +25,7 @@ pub enum Format {
     Csv,
     /// One Parquet file.
     Parquet,
-    /// Arrow IPC file.
+    /// Arrow IPC: the stream format in pipes, the file format in files.
     Arrow,
 }
 
@@ -32,7 +42,7 @@ impl Format {
 pub struct TextOptions {
     /// Columns of the screen; null: as wide as needed.
     pub width: Option<usize>,
-    /// Units for people (`1.2ms`, `4.0MiB`), not raw values.
+    /// Units for people (`1.2ms`, `4.0MiB`), not raw values; no control characters in any text format.
     pub human: bool,
     /// No characters beyond ASCII (`--ascii`).
     pub ascii: bool,
@@ -46,33 +56,30 @@ pub trait RowWriter {
     /// As the output says.
     fn write(&mut self, out: &mut dyn Write, table: &Table) -> io::Result<()>;
 
-    /// Writes what follows the last row.
+    /// Writes what follows the last row. Without any row this is still a valid (empty) output.
     ///
     /// # Errors
     /// As the output says.
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// A writer of `format` for rows of `columns`.
+/// A writer of `format` for rows of `columns`, into a pipe or a terminal.
 #[must_use]
-pub fn writer(_format: Format, _columns: &[OutputColumn], _options: TextOptions) -> Box<dyn RowWriter + Send> {
-    Box::new(Nothing)
-}
-
-struct Nothing;
-
-impl RowWriter for Nothing {
-    fn write(&mut self, _out: &mut dyn Write, _table: &Table) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _out: &mut dyn Write) -> io::Result<()> {
-        Ok(())
+pub fn writer(format: Format, columns: &[OutputColumn], options: TextOptions) -> Box<dyn RowWriter + Send> {
+    match format {
+        Format::Table => Box::new(text::Text::new(columns, options)),
+        Format::Json => Box::new(json::Json::new(columns)),
+        Format::Csv => Box::new(csv::Csv::new(columns, options.human)),
+        Format::Parquet => Box::new(binary::Parquet::new(columns)),
+        Format::Arrow => Box::new(binary::ArrowStream::new(columns)),
     }
 }
 
-/// One value as a screen shows it: human units, control characters escaped.
+/// As [`writer`], into a file: Arrow as the file format.
 #[must_use]
-pub fn human(_value: &crate::table::Value) -> String {
-    String::new()
+pub fn file_writer(format: Format, columns: &[OutputColumn], options: TextOptions) -> Box<dyn RowWriter + Send> {
+    match format {
+        Format::Arrow => Box::new(binary::ArrowFile::new(columns)),
+        _ => writer(format, columns, options),
+    }
 }

@@ -5,7 +5,7 @@ mod string;
 
 use std::net::IpAddr;
 
-pub(crate) use number::duration;
+pub(crate) use number::{DURATIONS, duration};
 
 use crate::error::{QueryError, Span};
 

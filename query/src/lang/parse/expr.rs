@@ -108,7 +108,9 @@ impl Parser<'_> {
             self.advance();
             set.extend(literal(token).map(|literal| Expr { kind: ExprKind::Literal(literal), span: token.span }));
         } else {
-            self.expect_symbol("(", "and the values in brackets, or a network, after `in`")?;
+            if !self.symbol("(") {
+                return Err(hints::no_set(self));
+            }
             loop {
                 set.push(self.expr()?);
                 if !self.symbol(",") {

@@ -2,8 +2,8 @@
 
 use super::Parser;
 use crate::ast::{Expr, Name, Query};
-use crate::error::{QueryError, nearest};
-use crate::lexer::Kind;
+use crate::error::{QueryError, Span, nearest};
+use crate::lexer::{DURATIONS, Kind};
 use crate::schema;
 
 /// Stages, and what other languages call them.
@@ -40,6 +40,11 @@ pub(super) fn after_query(parser: &Parser<'_>, query: &Query) -> QueryError {
     let before = parser.text.get(..token.span.start).unwrap_or_default().trim_end();
     let after = parser.text.get(token.span.start..).unwrap_or_default().trim();
     let error = QueryError::new(token.span, format!("expected `|` or the end, found `{found}`"));
+    let no_stage_yet = query.stages.is_empty();
+    let table = schema::table(&query.table.text);
+    if no_stage_yet && table.is_none() {
+        return unknown_table_in(&query.table, parser.text);
+    }
     let Kind::Word(word) = &token.kind else {
         return match token.kind {
             Kind::Symbol(")") => QueryError::new(token.span, "this bracket closes none"),
@@ -60,13 +65,14 @@ pub(super) fn after_query(parser: &Parser<'_>, query: &Query) -> QueryError {
     if let Some((_, ours)) = OTHER_STAGES.iter().find(|(theirs, _)| *theirs == lower) {
         return error.hint(format!("this language says `| {ours}`"));
     }
-    let no_stage_yet = query.stages.is_empty();
-    let table = schema::table(&query.table.text);
+    if number_before(parser) && DURATIONS.iter().any(|(unit, _)| unit == word) {
+        return error.label("a unit follows its number without a space");
+    }
+    if lower == "descending" || lower == "ascending" {
+        return error.hint(format!("`{}`", lower.trim_end_matches("ending")));
+    }
     if no_stage_yet && table.is_some_and(|table| table.column(word).is_some()) {
         return error.label("conditions follow `where`").hint(format!("{before} where {after}"));
-    }
-    if no_stage_yet && table.is_none() {
-        return unknown_table(&query.table, parser);
     }
     error.hint("conditions are joined by `and` or `or`, stages by `|`")
 }
@@ -83,13 +89,15 @@ pub(crate) fn unknown_table_in(name: &Name, text: &str) -> QueryError {
     let lower = name.text.to_ascii_lowercase();
     if lower == "select" || lower == "from" {
         let error = QueryError::new(name.span, "a query begins with a table").label("SQL's order of words is another");
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let from = words.iter().position(|word| word.eq_ignore_ascii_case("from"));
-        let table = from.and_then(|at| words.get(at.saturating_add(1))).copied().unwrap_or("http");
-        return error.hint(format!("{table} where … | select …"));
+        return error.hint(from_sql(text));
     }
     if STAGES.contains(&lower.as_str()) {
         return QueryError::new(name.span, "a query begins with a table").hint(format!("http | {text}"));
+    }
+    if crate::functions::find(&lower).is_some() {
+        return QueryError::new(name.span, "a query begins with a table")
+            .label("functions stand in a stage")
+            .hint(format!("http | summarize {lower}(…)"));
     }
     let error = QueryError::new(name.span, format!("there is no table `{}`", name.text));
     let near = nearest(&name.text, names.iter().copied());
@@ -97,8 +105,10 @@ pub(crate) fn unknown_table_in(name: &Name, text: &str) -> QueryError {
     error.hint(format!("tables: {}", names.join(" ")))
 }
 
-fn unknown_table(name: &Name, parser: &Parser<'_>) -> QueryError {
-    unknown_table_in(name, parser.text)
+/// Whether the last token was a number without a unit.
+fn number_before(parser: &Parser<'_>) -> bool {
+    let before = parser.at.checked_sub(1).and_then(|at| parser.tokens.get(at));
+    before.is_some_and(|token| matches!(token.kind, Kind::Int(_) | Kind::Float(_)))
 }
 
 /// What follows a `|` is no stage.
@@ -121,6 +131,23 @@ pub(super) fn no_stage(parser: &Parser<'_>) -> QueryError {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(all),
     }
+}
+
+/// What `select columns from table where …` is here.
+fn from_sql(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let find = |word: &str| words.iter().position(|other| other.eq_ignore_ascii_case(word));
+    let between = |from: usize, to: usize| words.get(from..to).unwrap_or_default().join(" ");
+    let from = find("from").unwrap_or(words.len());
+    let columns = between(1, from);
+    let table = words.get(from.saturating_add(1)).copied().unwrap_or("http").trim_end_matches(';');
+    let ends = ["group", "order", "limit", "having"].iter().filter_map(|word| find(word)).min().unwrap_or(words.len());
+    let condition = match find("where") {
+        Some(at) if at > from => format!(" {}", between(at, ends)),
+        _ => String::new(),
+    };
+    let columns = if columns.is_empty() || columns == "*" { String::new() } else { format!(" | select {columns}") };
+    format!("{table}{condition}{columns}")
 }
 
 /// `where` without a condition.
@@ -146,6 +173,17 @@ pub(super) fn star_argument(parser: &Parser<'_>, name: &Name) -> QueryError {
         .hint(format!("`{}()` counts rows, `{}(column)` those where the column is not null", name.text, name.text))
 }
 
+/// `in 500`, `in [500]`.
+pub(super) fn no_set(parser: &Parser<'_>) -> QueryError {
+    let error = parser.unexpected("the values in brackets, or a network, after `in`");
+    let found = parser.source(parser.peek().span);
+    match parser.peek().kind {
+        Kind::Symbol("[") => error.hint("round brackets: `in (500, 502)`"),
+        Kind::End => error,
+        _ => error.hint(format!("`in ({found})`")),
+    }
+}
+
 /// `join inner (…)`, `join kind=left (…)`, `join pgsql on …`.
 pub(super) fn join_kind(parser: &Parser<'_>) -> Option<QueryError> {
     let Kind::Word(word) = &parser.peek().kind else { return None };
@@ -160,9 +198,10 @@ pub(super) fn join_kind(parser: &Parser<'_>) -> Option<QueryError> {
 pub(super) fn chained(parser: &Parser<'_>, left: &Expr, right: &Expr) -> Result<(), QueryError> {
     let token = parser.peek();
     let Kind::Symbol(symbol @ ("=" | "==" | "!=" | "<" | "<=" | ">" | ">=")) = token.kind else { return Ok(()) };
+    let first = parser.source(Span::new(left.span.end, right.span.start)).trim();
     let (left, right) = (parser.source(left.span), parser.source(right.span));
     Err(QueryError::new(token.span, "comparisons do not chain")
-        .hint(format!("{left} … {right} and {right} {symbol} …"))
+        .hint(format!("`{left} {first} {right} and {right} {symbol} …`"))
         .hint("`x between 1 and 5` includes both ends"))
 }
 

@@ -100,7 +100,7 @@ impl Checker<'_> {
         }
         let ty = result(kind, argument.as_ref().map(|argument| argument.ty)).map_err(|needed| {
             let (source, ty) = argument.as_ref().map_or(("", Type::Null), |a| (self.source(a.span), a.ty));
-            QueryError::new(span, format!("`{}` needs {needed}, but `{source}` is a {ty}", function.name))
+            QueryError::new(span, format!("`{}` needs {needed}, but `{source}` is {}", function.name, ty.described()))
         })?;
         Ok((Aggregate { kind, argument, filter }, ty))
     }
@@ -156,7 +156,10 @@ impl Checker<'_> {
         let value = self.expr(value)?;
         let value = self.coerce(value, Type::Ip)?;
         if !matches!(value.ty, Type::Ip | Type::String | Type::Null) {
-            return Err(QueryError::new(value.span, format!("`ip_in` needs an address, but this is a {}", value.ty)));
+            return Err(QueryError::new(
+                value.span,
+                format!("`ip_in` needs an address, but this is {}", value.ty.described()),
+            ));
         }
         let found = match &network.kind {
             ExprKind::Literal(Literal::Cidr(address, bits)) => Some(Network { address: *address, bits: *bits }),
@@ -201,7 +204,8 @@ impl Checker<'_> {
     fn function_type(&self, function: &Function, arguments: &mut [Typed], span: Span) -> Result<Type, QueryError> {
         let name = function.name;
         let wrong = |typed: &Typed, needed: &str| {
-            let message = format!("`{name}` needs {needed}, but `{}` is a {}", self.source(typed.span), typed.ty);
+            let message =
+                format!("`{name}` needs {needed}, but `{}` is {}", self.source(typed.span), typed.ty.described());
             QueryError::new(typed.span, message).hint(format!("`{}`", function.usage))
         };
         let all_text = |arguments: &[Typed]| match arguments.iter().find(|a| !is_text(a.ty)) {
@@ -259,7 +263,7 @@ impl Checker<'_> {
             "abs" if ty == Type::F64 || ty == Type::Duration || ty.is_integer() || ty == Type::Bytes => ty,
             "mod" => mod_type(ty, rest.first().map_or(Type::Null, |b| b.ty)).ok_or_else(|| {
                 let other = rest.first().map_or(Type::Null, |b| b.ty);
-                QueryError::new(span, format!("`mod` does not take a {ty} and a {other}"))
+                QueryError::new(span, format!("`mod` does not take {} and {}", ty.described(), other.described()))
             })?,
             _ if ty == Type::Null => Type::Null,
             _ => return Err(wrong(first, "a number")),
@@ -287,12 +291,20 @@ impl Checker<'_> {
             Type::F64 => width.ty.is_number(),
             ty if ty.is_integer() => width.ty.is_integer(),
             Type::Null => true,
-            ty => return Err(QueryError::new(value.span, format!("`bin` needs a time or a number, not a {ty}"))),
+            ty => {
+                return Err(QueryError::new(
+                    value.span,
+                    format!("`bin` needs a time or a number, not {}", ty.described()),
+                ));
+            }
         };
         if fits {
             return Ok(value.ty);
         }
-        let error = QueryError::new(span, format!("a {} cannot be put in bins of a {}", value.ty, width.ty));
+        let error = QueryError::new(
+            span,
+            format!("{} cannot be put in bins of {}", value.ty.described(), width.ty.described()),
+        );
         let source = self.source(width.span);
         Err(match value.ty {
             Type::Time | Type::Duration => error.hint(format!("`{source}s`, or `{source}ms`")),

@@ -97,8 +97,11 @@ impl Checker<'_> {
 
     pub(super) fn header(&self, base: Typed, name: String, span: Span) -> Result<Typed, QueryError> {
         if base.ty != Type::Headers {
-            return Err(QueryError::new(base.span, format!("`[…]` needs headers, but this is a {}", base.ty))
-                .hint("`req_headers['content-type']`"));
+            return Err(QueryError::new(
+                base.span,
+                format!("`[…]` needs headers, but this is {}", base.ty.described()),
+            )
+            .hint("`req_headers['content-type']`"));
         }
         let name = name.to_ascii_lowercase();
         Ok(Typed { kind: TypedKind::Header { base: Box::new(base), name }, ty: Type::String, span })
@@ -115,7 +118,7 @@ impl Checker<'_> {
             Type::Duration | Type::F64 | Type::Null => inner.ty,
             Type::Bytes => Type::I64,
             ty if ty.is_integer() => Type::I64,
-            ty => return Err(QueryError::new(span, format!("`-` needs a number, but this is a {ty}"))),
+            ty => return Err(QueryError::new(span, format!("`-` needs a number, but this is {}", ty.described()))),
         };
         let kind = constant.map_or_else(|| TypedKind::Negate(Box::new(inner)), TypedKind::Constant);
         Ok(Typed { kind, ty, span })
@@ -151,7 +154,7 @@ impl Checker<'_> {
 
     fn no_arithmetic(&self, op: Arithmetic, left: &Typed, right: &Typed, span: Span) -> QueryError {
         let symbol = op.symbol();
-        let message = format!("`{symbol}` does not take a {} and a {}", left.ty, right.ty);
+        let message = format!("`{symbol}` does not take {} and {}", left.ty.described(), right.ty.described());
         let error = QueryError::new(span, message);
         for (typed, other) in [(left, right), (right, left)] {
             let has_unit = matches!(other.ty, Type::Duration | Type::Time);

@@ -14,7 +14,8 @@ impl Checker<'_> {
             }
         }
         let (left, right) = self.pair(left, right)?;
-        self.comparable(op.symbol(), &left, &right, span)?;
+        let symbol = self.source(Span::new(left.span.end, right.span.start)).trim().to_owned();
+        self.comparable(&symbol, &left, &right, span)?;
         let ordered = !matches!(op, Compare::Equal | Compare::NotEqual);
         if ordered && matches!(left.ty, Type::Ip) {
             return Err(QueryError::new(span, "addresses have no order").hint("`remote_addr in 10.0.0.0/8`"));
@@ -45,7 +46,7 @@ impl Checker<'_> {
                 let source = self.source(left.span);
                 let mut error = error;
                 error.hints.insert(0, format!("text is written in quotes: `{source} = '{word}'`"));
-                error.hints.truncate(2);
+                error.hints.truncate(1);
                 error
             }
             _ => error,
@@ -74,7 +75,7 @@ impl Checker<'_> {
                 let text = Constant::Text(format!("{class}xx"));
                 Ok(Member::Value(Typed::constant(text, Type::String, span)))
             }
-            ty => Err(QueryError::new(span, format!("`{class}xx` goes with a status, but this is a {ty}"))),
+            ty => Err(QueryError::new(span, format!("`{class}xx` goes with a status, but this is {}", ty.described()))),
         }
     }
 
@@ -92,7 +93,7 @@ impl Checker<'_> {
                 ExprKind::Literal(Literal::Class(class)) => self.class_member(&value, class, expr.span)?,
                 ExprKind::Literal(Literal::Cidr(address, bits)) => {
                     if !matches!(value.ty, Type::Ip | Type::Null) {
-                        let message = format!("a network holds addresses, but this is a {}", value.ty);
+                        let message = format!("a network holds addresses, but this is {}", value.ty.described());
                         return Err(QueryError::new(value.span, message));
                     }
                     Member::Network(Network { address, bits })
@@ -149,7 +150,7 @@ impl Checker<'_> {
         let element = op == Match::Contains && left.ty == Type::ListString;
         if !(text || element) {
             let source = self.source(left.span);
-            let error = QueryError::new(left.span, format!("`{name}` tests text, but this is a {}", left.ty));
+            let error = QueryError::new(left.span, format!("`{name}` tests text, but this is {}", left.ty.described()));
             return Err(match left.ty {
                 Type::Headers => error.hint(format!("one header: `{source}['content-type'] {name} …`")),
                 Type::ListString => error.hint(format!("`{source} contains 'x'` tests whole elements")),
@@ -158,8 +159,11 @@ impl Checker<'_> {
             });
         }
         if !matches!(right.ty, Type::String | Type::Null) {
-            return Err(QueryError::new(right.span, format!("`{name}` needs a text, but this is a {}", right.ty))
-                .hint(format!("in quotes: `'{}'`", self.source(right.span))));
+            return Err(QueryError::new(
+                right.span,
+                format!("`{name}` needs a text, but this is {}", right.ty.described()),
+            )
+            .hint(format!("in quotes: `'{}'`", self.source(right.span))));
         }
         if matches!(op, Match::Regex | Match::Like) {
             let Some(pattern) = right.text() else {
@@ -185,7 +189,7 @@ impl Checker<'_> {
             return Ok(());
         }
         let (left_source, right_source) = (self.source(left.span), self.source(right.span));
-        let what = format!("`{left_source}` is a {a}, but `{right_source}` is a {b}");
+        let what = format!("`{left_source}` is {}, but `{right_source}` is {}", a.described(), b.described());
         let error = QueryError::new(span, what);
         Err(match (a, b) {
             (Type::Duration, ty) if ty.is_number() => {

@@ -19,12 +19,14 @@ pub(super) struct Default {
 
 impl Names {
     /// Those that the query itself gives are taken first.
-    pub(super) fn with_explicit<'a>(items: impl IntoIterator<Item = &'a Item>) -> Self {
-        let explicit = items.into_iter().filter_map(|item| match item {
-            Item::Expr { name: Some(name), .. } => Some(name.text.clone()),
-            _ => None,
-        });
-        Self { taken: explicit.collect() }
+    pub(super) fn with_explicit<'a>(items: impl IntoIterator<Item = &'a Item>) -> Result<Self, QueryError> {
+        let mut names = Self { taken: Vec::new() };
+        for item in items {
+            if let Item::Expr { name: Some(name), .. } = item {
+                names.take(&name.text, name.span)?;
+            }
+        }
+        Ok(names)
     }
 
     fn is_free(&self, name: &str) -> bool {

@@ -114,13 +114,16 @@ impl Scope {
         };
         let error = match elsewhere.as_slice() {
             [] => error,
-            tables if near.is_empty() => error.hint(format!("table {} has such a column", tables.join(", "))),
+            [table] if near.is_empty() => error.hint(format!("table {table} has such a column")),
+            tables if near.is_empty() => error.hint(format!("tables {} have such a column", tables.join(", "))),
             _ => error,
         };
         let all: Vec<&str> = names().collect();
         match all.as_slice() {
             [] => error,
-            all if near.is_empty() || all.len() <= 12 => error.hint(format!("columns here: {}", all.join(" "))),
+            all if (near.is_empty() && elsewhere.is_empty()) || all.len() <= 12 => {
+                error.hint(format!("columns here: {}", all.join(" ")))
+            }
             _ => error,
         }
     }

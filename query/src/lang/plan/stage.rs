@@ -70,8 +70,9 @@ impl Checker<'_> {
 
     fn range(&mut self, span: Span, from: &Expr, until: Option<&Expr>) -> Result<Range, QueryError> {
         if self.scope.find("time").is_none_or(|column| column.ty != Type::Time) {
-            return Err(QueryError::new(span, "`since` needs the column `time`, which is gone here")
-                .hint("put `since` before the stage that drops it"));
+            let error = QueryError::new(span, "`since` needs the column `time`, which is not here");
+            let dropped = self.scope.columns.iter().any(|column| !column.stored) || self.scope.columns.len() < 7;
+            return Err(if dropped { error.hint("put `since` before the stage that drops it") } else { error });
         }
         self.scope.resolve("time", span)?;
         let from = self.moment(from)?;
@@ -90,13 +91,15 @@ impl Checker<'_> {
             Type::Duration | Type::Time => Ok(typed),
             Type::I64 | Type::U64 => Err(QueryError::new(expr.span, "a duration needs a unit")
                 .hint(format!("`{0}s` or `{0}m`", self.source(expr.span)))),
-            ty => Err(QueryError::new(expr.span, format!("`since` needs a duration or a time, not a {ty}"))
-                .hint("`since 5m`, or `since '2026-11-22T10:00:00Z'`")),
+            ty => {
+                Err(QueryError::new(expr.span, format!("`since` needs a duration or a time, not {}", ty.described()))
+                    .hint("`since 5m`, or `since '2026-11-22T10:00:00Z'`"))
+            }
         }
     }
 
     fn items(&mut self, items: &[Item]) -> Result<Vec<(String, Typed)>, QueryError> {
-        let mut names = Names::with_explicit(items);
+        let mut names = Names::with_explicit(items)?;
         let mut found: Vec<(String, Typed)> = Vec::new();
         for item in items {
             match item {
@@ -166,7 +169,7 @@ impl Checker<'_> {
         }
         self.width = keys.iter().find_map(|(_, key)| bin_width(key));
         let all: Vec<&Item> = aggregates.iter().collect();
-        let mut names = Names::with_explicit(all.iter().copied());
+        let mut names = Names::with_explicit(all.iter().copied())?;
         for (name, key) in &keys {
             names.take(name, key.span)?;
         }
@@ -206,7 +209,7 @@ impl Checker<'_> {
     fn order(&mut self, order: &Order) -> Result<(Typed, bool), QueryError> {
         let typed = self.expr(&order.expr)?;
         if matches!(typed.ty, Type::ListString | Type::Headers) {
-            let message = format!("rows cannot be sorted by a {}", typed.ty);
+            let message = format!("rows cannot be sorted by {}", typed.ty.described());
             return Err(QueryError::new(order.expr.span, message));
         }
         if typed.is_constant() {
@@ -232,11 +235,17 @@ impl Checker<'_> {
             let theirs = columns.resolve_name(other)?;
             let numbers = own.ty.is_integer() && theirs.ty.is_integer();
             if own.ty != theirs.ty && !numbers {
-                let message = format!("`{}` is a {}, but `{}` is a {}", own.name, own.ty, theirs.name, theirs.ty);
+                let message = format!(
+                    "`{}` is {}, but `{}` is {}",
+                    own.name,
+                    own.ty.described(),
+                    theirs.name,
+                    theirs.ty.described()
+                );
                 return Err(QueryError::new(name.span.to(other.span), message));
             }
             if matches!(own.ty, Type::ListString | Type::Headers | Type::Blob | Type::F64) {
-                return Err(QueryError::new(name.span, format!("tables cannot be joined on a {}", own.ty)));
+                return Err(QueryError::new(name.span, format!("tables cannot be joined on {}", own.ty.described())));
             }
             pairs.push((own.name, theirs.name));
         }
@@ -258,7 +267,8 @@ impl Checker<'_> {
             return Ok(typed);
         }
         let source = self.source(expr.span);
-        let error = QueryError::new(expr.span, format!("`{place}` needs a condition, but this is a {}", typed.ty));
+        let error =
+            QueryError::new(expr.span, format!("`{place}` needs a condition, but this is {}", typed.ty.described()));
         Err(match typed.ty {
             Type::String => error.hint(format!("`{source} is not null`, or `{source} = '…'`")),
             _ => error.hint(format!("`{source} is not null`, or `{source} > …`")),
