@@ -40,12 +40,13 @@ fn masked(secret: &str) -> String {
 
 fn http(http: &mut Http, keep_binary: bool) {
     by_value(&mut http.path);
+    by_value(&mut http.route);
     by_value(&mut http.user_agent);
     by_value(&mut http.reason);
     by_value(&mut http.host);
     if let Some(query) = &mut http.query {
-        change(query, |query| query::mask(query));
-        change(query, |query| values::mask(query));
+        change(query, query::mask);
+        change(query, values::mask);
     }
     for (headers, body, kind, cut) in [
         (&mut http.req_headers, &mut http.req_body, &http.req_type, http.req_bytes),
@@ -126,7 +127,7 @@ fn pgsql(pgsql: &mut Pgsql) {
         for (at, param) in params.iter_mut().enumerate() {
             let open = columns.as_ref().is_some_and(|columns| columns.is_harmless(at));
             match param {
-                Some(param) if open => change(param, |param| values::mask(param)),
+                Some(param) if open => change(param, values::mask),
                 Some(param) => *param = masked(param),
                 None => {}
             }
@@ -143,13 +144,13 @@ fn pgsql(pgsql: &mut Pgsql) {
 
 fn dns(dns: &mut Dns) {
     for answer in dns.answers.iter_mut().flatten() {
-        change(answer, |answer| values::mask(answer));
+        change(answer, values::mask);
     }
 }
 
 fn by_value(text: &mut Option<String>) {
     if let Some(text) = text {
-        change(text, |text| values::mask(text));
+        change(text, values::mask);
     }
 }
 

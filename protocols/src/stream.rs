@@ -135,6 +135,16 @@ impl DataStream {
         }
     }
 
+    /// The bytes behind the hole at the cursor, as [`Self::bytes`]; where there is no hole, the same as those.
+    #[must_use]
+    pub fn bytes_behind(&self) -> &[u8] {
+        let mut pieces = self.pieces.iter().skip_while(|piece| matches!(piece, Piece::Hole(_)));
+        match pieces.next() {
+            Some(Piece::Run { bytes, read }) => bytes.get(*read..).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
     /// The hole at the cursor, if there is one.
     #[must_use]
     pub fn hole(&self) -> Option<Hole> {
@@ -205,6 +215,19 @@ impl DataStream {
         let after = self.marks.partition_point(|(start, _)| *start <= position);
         let (_, mark) = self.marks.get(after.checked_sub(1)?)?;
         Some(*mark)
+    }
+
+    /// Whether the byte at `position` is the first that its call sent or received.
+    #[must_use]
+    pub fn begins_call(&self, position: u64) -> bool {
+        self.marks.binary_search_by_key(&position, |(start, _)| *start).is_ok()
+    }
+
+    /// Where the first call after `position` begins, among the bytes that have come.
+    #[must_use]
+    pub fn next_call(&self, position: u64) -> Option<u64> {
+        let after = self.marks.partition_point(|(start, _)| *start <= position);
+        self.marks.get(after).map(|(start, _)| *start)
     }
 
     /// The mark of the next byte.
@@ -437,3 +460,6 @@ pub struct Skipped {
     /// Some had been lost.
     pub lost: bool,
 }
+
+#[cfg(test)]
+mod tests;

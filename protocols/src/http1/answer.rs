@@ -9,16 +9,6 @@ use crate::content;
 use crate::session::{Begin, Sink, Switch};
 use crate::stream::{DataStream, Mark, Streams};
 
-/// Which exchange a response answers.
-enum Whose {
-    /// The oldest.
-    Front,
-    /// None that was seen.
-    Nobody,
-    /// It is too early to tell.
-    Later,
-}
-
 impl Http1 {
     /// Reads on. Returns whether it got anywhere.
     pub(super) fn answer(&mut self, streams: &mut Streams, sink: &mut Sink<'_>) -> bool {
@@ -32,7 +22,13 @@ impl Http1 {
             Reading::Head { .. } => self.response_head(stream, may_ask, sink),
             Reading::Body(_) => self.response_body(stream, sink),
             Reading::Lost { line_start } => {
-                let found = resynchronise(stream, line_start, recognise::status_line, sink);
+                let before = stream.position();
+                let (found, crossed) = resynchronise(stream, line_start, recognise::status_line, sink);
+                self.missed_responses |= crossed;
+                if stream.position() > before {
+                    // What was skipped may have been an answer.
+                    self.doubt = self.doubt.max(stream.last_mark().map(|mark| mark.time));
+                }
                 if found {
                     self.answering = HEAD;
                 }
@@ -55,7 +51,7 @@ impl Http1 {
             return true;
         }
         let Some(mark) = stream.next_mark().filter(|_| !stream.bytes().is_empty()) else { return false };
-        if matches!(self.whose(mark, may_ask), Whose::Later) {
+        if !self.can_tell(may_ask) {
             return false;
         }
         let bytes = stream.bytes();
@@ -81,39 +77,40 @@ impl Http1 {
         self.answering = Reading::Lost { line_start };
     }
 
-    fn whose(&self, mark: Mark, may_ask: bool) -> Whose {
+    /// Whether it can be told by now which exchange the response answers.
+    fn can_tell(&self, may_ask: bool) -> bool {
         match self.queue.front() {
-            // Its request is still being sent, though it has been answered.
-            Some(front) if front.response_done => Whose::Later,
-            // RFC 9112, 9.3.2: in the order of the requests; but this one answers what was not seen.
-            Some(front) if self.missed_requests && mark.time < front.timing.request_start => Whose::Nobody,
-            Some(_) => Whose::Front,
-            None if self.missed_requests && !may_ask => Whose::Nobody,
-            None => Whose::Later,
+            // When it has been answered its request is still being sent.
+            Some(front) => !front.response_done,
+            None => (self.missed_requests || self.missed_responses) && !may_ask,
         }
     }
 
     /// Finds the exchange that the response answers, and puts it in front.
     fn stitch(&mut self, mark: Mark, position: u64, sink: &mut Sink<'_>) {
-        if matches!(self.whose(mark, false), Whose::Nobody) || self.queue.is_empty() {
-            let id = sink.begin(Begin { mark, direction: self.requests, position, protocol: "http", peer: None });
-            let mut pending = Pending::new(id, mark.time);
-            pending.asked = false;
-            pending.request_done = true;
-            self.weight = self.weight.saturating_add(pending.weight);
-            self.queue.push_front(pending);
-            return;
-        }
-        // From here on every request that was sent before is accounted for.
-        self.missed_requests = false;
-        if std::mem::take(&mut self.missed_responses) {
-            // Their responses went missing.
-            while self.queue.get(1).is_some_and(|next| next.asked_before(mark)) {
-                if let Some(front) = self.queue.front_mut() {
-                    front.http.common.gap = true;
-                }
-                self.give_out(false, sink);
+        let missed = std::mem::take(&mut self.missed_responses);
+        // What was asked before a response that answers nobody seen: its own went missing, or cannot be told apart.
+        let doubtful = if missed { Some(mark.time) } else { self.doubt };
+        let dropped = |front: &Pending| front.request_done && Some(front.timing.request_start) <= doubtful;
+        while self.queue.front().is_some_and(dropped) {
+            if let Some(front) = self.queue.front_mut() {
+                front.http.common.gap = true;
             }
+            self.give_out(false, sink);
+        }
+        let early = |front: &Pending| {
+            let start = front.timing.request_start;
+            Some(start) <= doubtful || (front.after_missed && mark.time < start)
+        };
+        if missed || self.queue.front().is_none_or(early) {
+            let id = sink.begin(Begin { mark, direction: self.requests, position, protocol: "http", peer: None });
+            let mut orphan = Pending::new(id, mark.time);
+            orphan.asked = false;
+            orphan.request_done = true;
+            orphan.http.common.gap = missed;
+            self.weight = self.weight.saturating_add(orphan.weight);
+            self.queue.push_front(orphan);
+            self.doubt = self.doubt.max(Some(mark.time));
         }
     }
 
@@ -125,8 +122,7 @@ impl Http1 {
             return;
         };
         let status = line.status;
-        // RFC 9110, 15.2: interim responses precede the final one; 101 is the last that HTTP/1 says.
-        if (100..200).contains(&status) && status != 101 {
+        if is_interim(status) {
             stream.consume(length);
             self.answering = HEAD;
             return;
@@ -226,6 +222,7 @@ impl Http1 {
         if progress == Progress::More {
             return false;
         }
+        self.missed_responses |= reader.was_adrift();
         self.take_response_body(progress == Progress::Broken);
         if progress == Progress::Broken {
             self.lose_responses(true);
@@ -265,7 +262,7 @@ impl Http1 {
         let bytes = stream.bytes();
         let count = bytes.len();
         let head = head::read(bytes, &[]);
-        if let Some(line) = StatusLine::read(head.start) {
+        if let Some(line) = StatusLine::read(head.start).filter(|line| !is_interim(line.status)) {
             let headers = head.headers;
             self.stitch(mark, stream.position(), sink);
             stream.consume(count);
@@ -302,6 +299,11 @@ impl Http1 {
     }
 }
 
+/// RFC 9110, 15.2: interim responses precede the final one; 101 is the last that HTTP/1 says.
+fn is_interim(status: u16) -> bool {
+    (100..200).contains(&status) && status != 101
+}
+
 /// RFC 9112, 6.3: what the request was, and the status, come before the fields.
 fn framing(request: &Pending, status: u16, fields: Option<Framing>) -> Framing {
     let method = request.http.method.as_deref();
@@ -310,11 +312,5 @@ fn framing(request: &Pending, status: u16, fields: Option<Framing>) -> Framing {
         200..300 if method == Some("CONNECT") => Framing::Empty,
         _ if method == Some("HEAD") => Framing::Empty,
         _ => fields.unwrap_or(Framing::UntilClose),
-    }
-}
-
-impl Pending {
-    fn asked_before(&self, response: Mark) -> bool {
-        self.timing.request_start <= response.time
     }
 }

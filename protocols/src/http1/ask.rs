@@ -20,7 +20,8 @@ impl Http1 {
             Reading::Head { .. } => self.request_head(stream, sink),
             Reading::Body(_) => self.request_body(stream, sink),
             Reading::Lost { line_start } => {
-                let found = resynchronise(stream, line_start, recognise::request_line, sink);
+                let (found, crossed) = resynchronise(stream, line_start, recognise::request_line, sink);
+                self.missed_requests |= crossed;
                 if found {
                     self.asking = HEAD;
                 }
@@ -103,7 +104,8 @@ impl Http1 {
             protocol: "http",
             peer: None,
         });
-        let pending = Pending::new(id, mark.time);
+        let mut pending = Pending::new(id, mark.time);
+        pending.after_missed = std::mem::take(&mut self.missed_requests);
         self.weight = self.weight.saturating_add(pending.weight);
         self.queue.push_back(pending);
         self.asking = Reading::Head { scanned: 0, begun: true };
@@ -115,6 +117,7 @@ impl Http1 {
             && let Some(pending) = self.queue.pop_back()
         {
             self.weight = self.weight.saturating_sub(pending.weight);
+            self.missed_requests |= pending.after_missed;
             sink.retract(pending.id);
         }
     }
@@ -188,6 +191,7 @@ impl Http1 {
         if progress == Progress::More {
             return false;
         }
+        self.missed_requests |= reader.was_adrift();
         let body = std::mem::take(&mut reader.body);
         let before = pending.weight;
         pending.take_request_body(body);

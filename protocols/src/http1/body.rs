@@ -114,6 +114,11 @@ impl Reader {
         self.state == State::UntilClose
     }
 
+    /// The end was not counted off but looked for: there may be whole messages in the hole before it.
+    pub(super) fn was_adrift(&self) -> bool {
+        self.body.length.is_none()
+    }
+
     /// Not a byte has been read.
     pub(super) fn is_untouched(&self) -> bool {
         self.body.length == Some(0) && !self.torn

@@ -21,6 +21,8 @@ pub(super) struct Pending {
     pub(super) response_done: bool,
     /// The final response's head has come.
     pub(super) answered: bool,
+    /// Requests before it may have gone by unseen: a response that came earlier is theirs.
+    pub(super) after_missed: bool,
     /// The request was seen.
     pub(super) asked: bool,
     /// HTTP/0.9: the response has no head.
@@ -41,6 +43,7 @@ impl Pending {
             request_done: false,
             response_done: false,
             answered: false,
+            after_missed: false,
             asked: true,
             simple: false,
             expects_continue: false,

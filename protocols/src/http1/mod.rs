@@ -8,14 +8,16 @@
 //!   guessed at: their sizes and bodies stay null, `truncated` is set, and reading goes on at the next start line.
 //! * A response whose request was not seen (joined midstream, or the request was lost) is a row without a method, and
 //!   without latency. `time` is then the response's.
-//! * After lost bytes responses cannot be counted off against requests any more; times decide: without pipelining a
-//!   response belongs to the youngest request that began before it. Requests passed over are rows with `gap`.
+//! * After missing bytes responses cannot be counted off against requests any more, and times decide. The first response
+//!   behind a hole answers nobody for certain; requests sent before it are rows with `gap` and without an answer.
 
 mod answer;
 mod ask;
 mod body;
 mod exchange;
 mod head;
+#[cfg(test)]
+mod properties;
 mod recognise;
 mod target;
 #[cfg(test)]
@@ -26,7 +28,7 @@ use std::sync::Arc;
 
 use self::body::Reader;
 use self::exchange::Pending;
-use crate::event::Direction;
+use crate::event::{Direction, Timestamp};
 use crate::infer::{Protocol, Start};
 use crate::record::Header;
 use crate::session::{Session, Sink};
@@ -55,10 +57,12 @@ struct Http1 {
     queue: VecDeque<Pending>,
     asking: Reading,
     answering: Reading,
-    /// Requests may have gone by unseen.
+    /// Requests may have gone by unseen since the last one.
     missed_requests: bool,
     /// Responses may have gone by unseen since the last one.
     missed_responses: bool,
+    /// Requests that began by then may have been answered by what was skipped, or by responses that went to nobody.
+    doubt: Option<Timestamp>,
     /// The connection spoke nothing yet.
     fresh: bool,
     /// Header fields of the last request and response, which lend their strings to the next.
@@ -96,6 +100,7 @@ impl Http1 {
             answering: reading(),
             missed_requests: start.midstream,
             missed_responses: false,
+            doubt: None,
             fresh: !start.midstream,
             last_request: Vec::new(),
             last_response: Vec::new(),
@@ -149,26 +154,28 @@ impl Session for Http1 {
     }
 }
 
-/// Skips to the next start line that `is_start` recognises. Returns whether it is there. What precedes it is counted as
-/// skipped; an unfinished last line stays.
+/// Skips to the next start line that `is_start` recognises. Returns whether it is there, and whether a hole was crossed.
+/// What precedes it is counted as skipped; an unfinished last line stays.
 fn resynchronise(
     stream: &mut DataStream,
     line_start: &mut bool,
     is_start: fn(&[u8]) -> recognise::Line,
     sink: &mut Sink<'_>,
-) -> bool {
+) -> (bool, bool) {
+    let mut crossed = false;
     loop {
         if let Some(hole) = stream.hole() {
             stream.skip(hole.len);
             *line_start = true;
+            crossed = true;
         }
         let bytes = stream.bytes();
         if bytes.is_empty() {
-            return false;
+            return (false, crossed);
         }
         let torn = stream.hole_follows();
         let mut at = 0;
-        let mut candidate = *line_start;
+        let mut candidate = *line_start || stream.begins_call(stream.position());
         let found = loop {
             let rest = bytes.get(at..).unwrap_or_default();
             match candidate.then(|| is_start(rest)) {
@@ -176,8 +183,13 @@ fn resynchronise(
                 Some(recognise::Line::Perhaps) if !torn => break Some(false),
                 _ => {}
             }
-            match memchr::memchr(b'\n', rest) {
-                Some(end) => at = at.saturating_add(end).saturating_add(1),
+            // A line begins after another, or with a call of its own.
+            let line = memchr::memchr(b'\n', rest).map(|end| at.saturating_add(end).saturating_add(1));
+            let position = |at: usize| stream.position().saturating_add(at as u64);
+            let call =
+                stream.next_call(position(at)).and_then(|call| usize::try_from(call.saturating_sub(position(0))).ok());
+            match line.into_iter().chain(call.filter(|call| *call < bytes.len())).min() {
+                Some(next) => at = next,
                 None => break None,
             }
             candidate = true;
@@ -189,9 +201,9 @@ fn resynchronise(
             sink.skipped(count as u64);
         }
         match found {
-            Some(whole) => return whole,
+            Some(whole) => return (whole, crossed),
             None if stream.hole().is_some() => {}
-            None => return false,
+            None => return (false, crossed),
         }
     }
 }

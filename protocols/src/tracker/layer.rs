@@ -257,11 +257,9 @@ impl Layer {
         };
         let stream = &mut self.streams[direction];
         let Some(mut glance) = self.glances.get(mine).copied() else { return false };
-        if let Some(hole) = stream.hole() {
-            stream.skip(hole.len);
-            glance.torn = true;
-        }
-        let count = stream.bytes().len();
+        // The hole stays for the session, which has to know of it.
+        glance.torn |= stream.hole().is_some();
+        let count = stream.bytes_behind().len();
         if count > 0 {
             if let Some(other) = self.glances.get_mut(other) {
                 other.passing = false;
@@ -280,6 +278,9 @@ impl Layer {
                 }
                 Verdict::Maybe if count < LONGEST_GLIMPSE => {}
                 Verdict::Maybe | Verdict::Unknown => {
+                    while let Some(hole) = stream.hole() {
+                        stream.skip(hole.len);
+                    }
                     stream.consume(count);
                     glance.chunks = glance.chunks.saturating_add(1);
                     glance.passing = !midstream || glance.chunks > MOST_CHUNKS;
