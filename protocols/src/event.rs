@@ -306,7 +306,8 @@ pub struct Data {
     /// Which way.
     pub direction: Direction,
     /// Offset of the first byte in this direction's stream. Starts at 0 with the connection, or at any value when it was
-    /// joined midstream: only differences count. A jump means that bytes went by unseen. Datagrams: their running number.
+    /// joined midstream: only differences count. A jump means that bytes went by unseen: for good in captures, whose
+    /// segments are put in order before, perhaps for a moment when live. Datagrams: their running number.
     pub position: u64,
     /// What was kept.
     pub bytes: Vec<u8>,

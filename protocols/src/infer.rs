@@ -11,8 +11,7 @@ use crate::session::{DatagramSession, Exchange, Glimpse, Guess, Session};
 use crate::{dns, http1, http2, pgsql, tls, tracker};
 
 /// Protocols on byte streams (TCP, Unix sockets, decrypted TLS).
-const STREAMS: &[Protocol] =
-    &[tls::PROTOCOL, http2::PROTOCOL, http1::PROTOCOL, pgsql::PROTOCOL, dns::PROTOCOL];
+const STREAMS: &[Protocol] = &[tls::PROTOCOL, http2::PROTOCOL, http1::PROTOCOL, pgsql::PROTOCOL, dns::PROTOCOL];
 
 /// Protocols on UDP.
 const DATAGRAMS: &[DatagramProtocol] = &[dns::DATAGRAMS];

@@ -11,15 +11,12 @@ use super::names::Names;
 use super::processes::Processes;
 use super::threads::Strand;
 use super::{Config, Coverage, InFlight};
-use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, Session, Timestamp, Vantage};
+use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, Session, Source, Timestamp, Vantage};
 use crate::keys::KeyLog;
 use crate::record::{Record, Tls};
 use crate::redact;
 use crate::session::{Datagram, Exchange, Step};
 use crate::stream::{Hole, Mark};
-
-/// How long bytes of a capture that came too early wait for the missing ones, ns: packets are sent again after that.
-const CAPTURE_WAIT: u64 = 3_000_000_000;
 
 /// How long a handshake's row waits to hear whether plaintext comes, ns.
 const PLAINTEXT_WAIT: u64 = 80_000_000;
@@ -106,7 +103,13 @@ impl Desk {
         } else if source.is_decrypted() {
             self.plaintext(connection, data, mark, emit);
         } else {
-            connection.wire.streams[direction].insert(data.position, &data.bytes, data.original_len, mark);
+            let stream = &mut connection.wire.streams[direction];
+            stream.insert(data.position, &data.bytes, data.original_len, mark);
+            if source == Source::Pcap {
+                // Captures are put in order where they are read: what is missing there will not come.
+                let lost = stream.give_up_waiting();
+                self.missing("missing", lost);
+            }
         }
         self.read_on(connection, emit);
     }
@@ -243,10 +246,7 @@ impl Desk {
     }
 
     fn stop_waiting(&mut self, connection: &mut Connection, now: Timestamp, emit: &mut dyn FnMut(Record)) {
-        let patience = match self.scene.vantage {
-            Vantage::Process => self.scene.config.limits.reorder_wait,
-            Vantage::Capture => self.scene.config.limits.reorder_wait.max(CAPTURE_WAIT),
-        };
+        let patience = self.scene.config.limits.reorder_wait;
         for plain in [false, true] {
             for direction in BOTH {
                 let mut gave_up = false;
