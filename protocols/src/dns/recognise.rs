@@ -11,8 +11,14 @@ use crate::session::{Glimpse, Guess};
 /// DNS, multicast DNS, LLMNR.
 const PORTS: [u16; 3] = [53, 5353, 5355];
 
+/// NetBIOS name service: DNS's format with other names and types (RFC 1002, 4.2).
+const NETBIOS: u16 = 137;
+
 /// What a datagram is.
 pub(super) fn datagram(glimpse: &Glimpse<'_>) -> Guess {
+    if on_port(glimpse, &[NETBIOS]) {
+        return Guess::No;
+    }
     match whole(glimpse.bytes, glimpse.complete, on_dns_port(glimpse)) {
         Likeness::Yes { response } => guess(response),
         Likeness::No | Likeness::Perhaps => Guess::No,
@@ -115,29 +121,29 @@ fn cut(bytes: &[u8], dns_port: bool) -> Likeness {
     }
 }
 
-/// A header that a client or server would send.
+/// A header that a client or server would send. On the usual ports anything goes of which the rest makes sense.
 fn plausible(header: &Header, dns_port: bool) -> bool {
-    let [questions, answers, authority, additional] = header.counts;
-    let sections = [answers, authority, additional];
-    let asks = !header.response;
-    match header.opcode {
-        // QUERY, IQUERY, STATUS, NOTIFY
-        0 | 1 | 2 | 4 => {}
-        5 => return !header.reserved && questions == 1 && (asks == (header.rcode == 0) || !asks),
-        6 => return dns_port && !header.reserved,
-        _ => return false,
-    }
-    if header.reserved || (asks && (header.rcode != 0 || header.authoritative && header.opcode == 0)) {
-        return false;
-    }
     if dns_port {
         return true;
+    }
+    let [questions, answers, authority, additional] = header.counts;
+    let asks = !header.response;
+    match header.opcode {
+        // UPDATE has other sections, in any number.
+        5 => return !header.reserved && questions == 1 && (!asks || header.rcode == 0),
+        // QUERY, STATUS, NOTIFY
+        0 | 2 | 4 => {}
+        _ => return false,
+    }
+    if header.reserved || (asks && (header.rcode != 0 || (header.authoritative && header.opcode == 0))) {
+        return false;
     }
     if asks {
         // An IXFR query has a SOA as authority, NOTIFY one as answer, EDNS and TSIG are additional.
         questions == 1 && answers <= 1 && authority <= 1 && additional <= 3
     } else {
-        questions <= 1 && sections.iter().all(|count| *count <= 512) && (questions == 1 || answers > 0)
+        let few = [answers, authority, additional].iter().all(|count| *count <= 512);
+        few && questions <= 1 && (questions == 1 || answers > 0)
     }
 }
 
@@ -154,7 +160,11 @@ fn known(message: &Message<'_>, dns_port: bool) -> bool {
 }
 
 fn on_dns_port(glimpse: &Glimpse<'_>) -> bool {
-    [glimpse.source_port, glimpse.destination_port].iter().flatten().any(|port| PORTS.contains(port))
+    on_port(glimpse, &PORTS)
+}
+
+fn on_port(glimpse: &Glimpse<'_>, ports: &[u16]) -> bool {
+    [glimpse.source_port, glimpse.destination_port].iter().flatten().any(|port| ports.contains(port))
 }
 
 fn guess(response: bool) -> Guess {

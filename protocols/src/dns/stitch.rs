@@ -195,7 +195,9 @@ impl Stitcher {
         };
         if !message.questions.is_empty() {
             let latest = |question: &Question| {
-                candidates().find(|(_, open)| open.question.as_ref() == Some(question)).map(|(key, _)| key)
+                // IQUERY asks with an answer, and is answered with the question (RFC 1035, 6.4).
+                let fits = |open: &Open| open.question.as_ref().is_none_or(|asked| asked == question);
+                candidates().find(|(_, open)| fits(open)).map(|(key, _)| key)
             };
             return message.questions.iter().filter_map(latest).collect();
         }
