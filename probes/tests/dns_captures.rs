@@ -1,65 +1,12 @@
 //! DNS rows of real captures against tshark's view of the same frames.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
-use probes::files::{self, Input};
-use probes::{EventSource, Next};
+mod capture;
+
+use capture::{Frame, corpora, find, frames, nanoseconds};
 use protocols::dns::{rcode_name, type_name};
 use protocols::record::{Dns, Record};
-use protocols::tracker::{Config, Trackers};
-
-fn corpora() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora")
-}
-
-/// Every file of which the name ends so.
-fn find(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            find(&path, ending, found);
-        } else if path.to_str().is_some_and(|path| path.ends_with(ending)) {
-            found.push(path);
-        }
-    }
-    found.sort();
-}
-
-fn rows(capture: &Path) -> Vec<Dns> {
-    let input = files::open(Box::new(File::open(capture).unwrap()), "capture", &files::Options::default());
-    let Ok(Input::Events(mut replay)) = input else { panic!("{}", capture.display()) };
-    let mut trackers = Trackers::new(Config::default());
-    let mut rows = Vec::new();
-    let mut emit = |record| {
-        if let Record::Dns(dns) = record {
-            rows.push(*dns);
-        }
-    };
-    while let Ok(next) = replay.next(Duration::from_secs(10)) {
-        match next {
-            Next::Event(event) => trackers.handle(event, &mut emit),
-            _ => break,
-        }
-    }
-    trackers.finish(&mut emit);
-    rows
-}
-
-/// One frame, by tshark's field names.
-type Frame = BTreeMap<String, String>;
-
-fn frames(tsv: &Path) -> Vec<Frame> {
-    let text = String::from_utf8_lossy(&fs::read(tsv).unwrap()).into_owned();
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
-    let frame = |line: &str| {
-        names.iter().zip(line.split('\t')).map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect()
-    };
-    lines.map(frame).collect()
-}
 
 /// One question as tshark saw it.
 #[derive(Debug)]
@@ -73,11 +20,6 @@ struct Question {
     answer: Option<(u64, u16)>,
 }
 
-fn nanoseconds(epoch: &str) -> u64 {
-    let (seconds, fraction) = epoch.split_once('.').unwrap();
-    seconds.parse::<u64>().unwrap() * 1_000_000_000 + fraction.parse::<u64>().unwrap()
-}
-
 fn questions(frames: &[Frame]) -> Vec<Question> {
     let mut questions = Vec::new();
     for frame in frames.iter().filter(|frame| frame["dns.flags.response"].starts_with('0')) {
@@ -89,12 +31,13 @@ fn questions(frames: &[Frame]) -> Vec<Question> {
         let asked = frame["dns.qry.name"].split('|').zip(frame["dns.qry.type"].split('|'));
         for (number, (name, rtype)) in asked.enumerate() {
             let id = ids.get(number).or(ids.first()).unwrap();
-            let answers = frames.iter().filter(|other| {
+            let mut answers = frames.iter().filter(|other| {
                 let mut answered = other["dns.response_to"].split('|').zip(other["dns.id"].split('|'));
                 answered.any(|answered| answered == (frame["frame.number"].as_str(), id))
             });
             // A malformed answer is named by the question only.
-            let last = answers.last().or_else(|| frames.iter().find(|f| f["frame.number"] == frame["dns.response_in"]));
+            let last =
+                answers.next_back().or_else(|| frames.iter().find(|f| f["frame.number"] == frame["dns.response_in"]));
             questions.push(Question {
                 time: nanoseconds(&frame["frame.time_epoch"]),
                 id: u16::from_str_radix(&id[2..], 16).unwrap(),
@@ -156,7 +99,9 @@ fn rows_agree_with_tshark() {
         if OTHERWISE.iter().any(|(path, _)| name.starts_with(path)) {
             continue;
         }
-        let mut rows = rows(&PathBuf::from(tsv.to_str().unwrap().strip_suffix(".tshark-dns.tsv").unwrap()));
+        let capture = tsv.to_str().unwrap().strip_suffix(".tshark-dns.tsv").unwrap();
+        let of_dns = |record| if let Record::Dns(dns) = record { Some(dns) } else { None };
+        let mut rows: Vec<_> = capture::rows(capture.as_ref(), "").into_iter().filter_map(of_dns).collect();
         for question in questions(&frames(tsv)) {
             let Some(at) = rows.iter().position(|row| is_row_of(row, &question)) else {
                 differences.push(format!("{name}: no row for {question:?}"));

@@ -13,6 +13,8 @@
 //!   it accepted a pre-shared key.
 //! * Once nothing more can be read the rest of the connection is passed over, whatever it is.
 
+pub use names::{alert as alert_name, cipher as cipher_name, version as version_name};
+
 use crate::infer::Protocol;
 
 mod certificate;

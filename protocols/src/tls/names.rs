@@ -3,7 +3,8 @@
 use tls_parser::TlsCipherSuite;
 
 /// As in column `version`; null for a version that is none.
-pub(super) fn version(code: u16) -> Option<&'static str> {
+#[must_use]
+pub fn version(code: u16) -> Option<&'static str> {
     Some(match code {
         0x0300 => "SSL 3.0",
         0x0301 => "1.0",
@@ -16,12 +17,14 @@ pub(super) fn version(code: u16) -> Option<&'static str> {
 }
 
 /// As in column `cipher`; unknown ones `0x1234`.
-pub(super) fn cipher(code: u16) -> String {
+#[must_use]
+pub fn cipher(code: u16) -> String {
     TlsCipherSuite::from_id(code).map_or_else(|| format!("0x{code:04X}"), |suite| suite.name.to_owned())
 }
 
 /// As in column `alert`; unknown ones `alert_99`.
-pub(super) fn alert(code: u8) -> String {
+#[must_use]
+pub fn alert(code: u8) -> String {
     let name = match code {
         0 => "close_notify",
         10 => "unexpected_message",
