@@ -158,19 +158,6 @@ pub(crate) enum Compare {
     GreaterEqual,
 }
 
-impl Compare {
-    pub(crate) fn symbol(self) -> &'static str {
-        match self {
-            Self::Equal => "=",
-            Self::NotEqual => "!=",
-            Self::Less => "<",
-            Self::LessEqual => "<=",
-            Self::Greater => ">",
-            Self::GreaterEqual => ">=",
-        }
-    }
-}
-
 /// Tests of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {

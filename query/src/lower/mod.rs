@@ -12,10 +12,10 @@ use polars::prelude::*;
 use crate::error::QueryError;
 use crate::plan::{Join, Plan, Range, Step};
 use crate::query::Context;
+use crate::schema;
 use crate::store::Snapshot;
 use crate::store::physical::{SEQ, dtype};
 use crate::table::Table;
-use crate::types::Type;
 use expr::Lower;
 
 /// Runs `plan` over everything in `snapshot`.
@@ -27,6 +27,12 @@ pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result
 /// Runs the `steps` of `plan` (row by row ones) over the rows after number `after`; `height` rows are `frame`'s already.
 pub(crate) fn source_rows(plan: &Plan, snapshot: &Snapshot, after: u64) -> Result<DataFrame, QueryError> {
     source::rows(plan, snapshot, Some(after)).and_then(LazyFrame::collect).map_err(failed)
+}
+
+/// Every row of a stored table, all columns.
+pub(crate) fn stored_rows(snapshot: &Snapshot, table: &schema::Table) -> PolarsResult<DataFrame> {
+    let names: Vec<String> = table.columns.iter().map(|column| column.name.to_owned()).collect();
+    source::stored(snapshot, table.name, &names, None)?.drop(SEQ)
 }
 
 /// Runs one step over `frame`.

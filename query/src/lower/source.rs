@@ -11,7 +11,11 @@ use crate::types::Type;
 /// The rows of the plan's table after number `after`, in order of completion: the columns that it reads.
 pub(super) fn rows(plan: &Plan, snapshot: &Snapshot, after: Option<u64>) -> PolarsResult<LazyFrame> {
     if plan.table != "requests" {
-        return Ok(stored(snapshot, plan.table, &plan.reads, after)?.lazy());
+        let rows = stored(snapshot, plan.table, &plan.reads, after)?.lazy();
+        let chunks = snapshot.chunks(plan.table)?;
+        // Chunks that were read from files may overlap.
+        let in_order = chunks.iter().zip(chunks.iter().skip(1)).all(|(one, next)| one.last_seq < next.first_seq);
+        return Ok(if in_order { rows } else { rows.sort([SEQ], SortMultipleOptions::default()) });
     }
     let parts = EXCHANGES.iter().map(|table| part(snapshot, table, &plan.reads, after));
     let all = concat(parts.collect::<PolarsResult<Vec<_>>>()?, UnionArgs::default())?;
@@ -19,7 +23,12 @@ pub(super) fn rows(plan: &Plan, snapshot: &Snapshot, after: Option<u64>) -> Pola
 }
 
 /// Columns `reads` of a stored table, and the running number.
-fn stored(snapshot: &Snapshot, table: &str, reads: &[String], after: Option<u64>) -> PolarsResult<DataFrame> {
+pub(super) fn stored(
+    snapshot: &Snapshot,
+    table: &str,
+    reads: &[String],
+    after: Option<u64>,
+) -> PolarsResult<DataFrame> {
     let chunks = snapshot.chunks(table)?;
     let new: Vec<_> = chunks.iter().filter(|chunk| after.is_none_or(|after| chunk.last_seq > after)).collect();
     let skip = |chunk: &crate::store::Chunk| -> PolarsResult<usize> {

@@ -104,13 +104,11 @@ impl<R> Part for Log<R> {
     }
 }
 
-/// A chunk of rows that were read from a file, numbered from `seq`; returns the next free number too.
-pub(super) fn sealed_frame(frame: DataFrame, seq: u64) -> PolarsResult<(Chunk, u64)> {
+/// A chunk of rows that were read from a file.
+pub(super) fn sealed_frame(frame: DataFrame, numbers: Vec<u64>) -> PolarsResult<Chunk> {
     let rows = frame.height();
-    let next = seq + rows as u64;
-    let numbers: Vec<u64> = (seq..next).collect();
     let mut columns: Vec<Column> = frame.into_columns();
-    columns.retain(|column| column.name().as_str() != SEQ && column.null_count() < rows);
+    columns.retain(|column| column.name().as_str() != SEQ);
     columns.push(Series::new(SEQ.into(), numbers).into_column());
-    Ok((Chunk::new(rows, columns)?, next))
+    Chunk::new(rows, columns)
 }

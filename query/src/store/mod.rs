@@ -7,6 +7,7 @@
 
 mod builder;
 mod chunk;
+mod load;
 mod log;
 pub(crate) mod physical;
 mod retention;
@@ -17,7 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 use polars::prelude::{DataFrame, PolarsResult};
-use protocols::record::{Conn, Dns, Grpc, Http, Pgsql, Record, Tls};
+use protocols::record::{Common, Conn, Dns, Grpc, Http, Pgsql, Record, Tls};
 use protocols::tracker::{InFlight, Loss};
 
 pub(crate) use chunk::Chunk;
@@ -70,6 +71,9 @@ pub struct Evicted {
 pub struct Store {
     options: StoreOptions,
     next_seq: u64,
+    /// Largest numbers of an exchange and of a connection.
+    last_id: u64,
+    last_conn: u64,
     logs: Logs,
     evicted: Evicted,
     moment: Moment,
@@ -112,7 +116,15 @@ impl Store {
             tls: Log::new(schema::TLS, true, bytes),
             conns: Log::new(schema::CONNS, false, bytes),
         };
-        Self { options, next_seq: 1, logs, evicted: Evicted::default(), moment: Moment::default() }
+        Self {
+            options,
+            next_seq: 1,
+            last_id: 0,
+            last_conn: 0,
+            logs,
+            evicted: Evicted::default(),
+            moment: Moment::default(),
+        }
     }
 
     /// Adds a row to its table.
@@ -120,6 +132,10 @@ impl Store {
         let seq = self.next_seq;
         self.next_seq += 1;
         let logs = &mut self.logs;
+        if let Some(common) = common(&record) {
+            self.last_id = self.last_id.max(common.id);
+            self.last_conn = self.last_conn.max(common.conn);
+        }
         let sealed = match record {
             Record::Http(row) => logs.http.push(&row, Some(&row.common), seq),
             Record::Grpc(row) => logs.grpc.push(&row, Some(&row.common), seq),
@@ -190,13 +206,12 @@ impl Store {
         }
     }
 
-    /// Adds rows that were read from a file: `frame` has columns of `table`, as [`physical::dtype`] says.
-    pub(crate) fn append_frame(&mut self, table: &'static str, frame: DataFrame) -> PolarsResult<()> {
+    /// Adds rows with these running numbers: `frame` has columns of `table`, in the types that [`physical::dtype`] says.
+    fn append_frame(&mut self, table: &'static str, frame: DataFrame, numbers: Vec<u64>) -> PolarsResult<()> {
         if frame.height() == 0 {
             return Ok(());
         }
-        let (chunk, next) = log::sealed_frame(frame, self.next_seq)?;
-        self.next_seq = next;
+        let chunk = log::sealed_frame(frame, numbers)?;
         match LOGS.iter().position(|name| *name == table) {
             Some(at) => self.parts_mut()[at].add(chunk),
             None => self.moment.read.push((table, Arc::new(chunk))),
@@ -221,6 +236,17 @@ impl Store {
         self.evicted.rows += evicted.rows;
         self.evicted.headers += evicted.headers;
         self.evicted.bodies += evicted.bodies;
+    }
+}
+
+fn common(record: &Record) -> Option<&Common> {
+    match record {
+        Record::Http(row) => Some(&row.common),
+        Record::Grpc(row) => Some(&row.common),
+        Record::Pgsql(row) => Some(&row.common),
+        Record::Dns(row) => Some(&row.common),
+        Record::Tls(row) => Some(&row.common),
+        Record::Conn(_) => None,
     }
 }
 
@@ -287,6 +313,11 @@ impl Snapshot {
     pub fn range(&self) -> Option<(i64, i64)> {
         let ranges = self.logs.iter().flatten().filter_map(|chunk| chunk.range);
         ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// What table `loss` says.
+    pub(crate) fn losses(&self) -> &[Loss] {
+        &self.moment.loss
     }
 
     /// The chunks of a stored table, oldest first.

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
-use query::export::{Format, RowWriter, TextOptions, writer};
+use query::export::{Format, RowWriter, TextOptions, file_writer, writer};
 use query::{OutputColumn, Table};
 
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ impl Rows {
         };
         let width = output.terminal.then(terminal_width);
         let options = TextOptions { width, human: output.terminal, ascii };
-        let writer = writer(output.format, columns, options);
+        let writer = if output.file.is_some() { file_writer } else { writer }(output.format, columns, options);
         let columns = columns.to_vec();
         Ok(Self { out, name, format: output.format, columns, options, writer, written: 0, drawn: 0, broken: false })
     }

@@ -1,0 +1,50 @@
+//! Snapshot files (INTERFACES section 4): one Parquet file of all tables, or a directory with a file a table.
+
+mod file;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::Path;
+
+pub use read::read;
+pub(crate) use read::typed;
+
+use crate::error::QueryError;
+use crate::schema;
+use crate::store::Snapshot;
+
+/// Footer entry of the manifest.
+const MANIFEST: &str = "explore.manifest";
+/// Version of the layout, in the manifest.
+const VERSION: u64 = 1;
+/// The column that says which table a row is of.
+const TABLE: &str = "table";
+
+/// What the footer says of a snapshot (`explore.manifest`).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Manifest {
+    /// JSON members beside `version`, `tables` and `loss`, which come from the snapshot: node, kernel, start, end, filters,
+    /// coverage, redaction.
+    pub members: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Writes `snapshot` to `path` (a path ending in `/`: a directory): beside, synced, then renamed; mode 0600.
+///
+/// # Errors
+/// When the path exists and `force` is not given, or the disk refuses; then nothing is left under the name.
+pub fn write(path: &Path, snapshot: &Snapshot, manifest: &Manifest, force: bool) -> Result<(), QueryError> {
+    let directory = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let written = if directory {
+        write::directory(path, snapshot, manifest, force)
+    } else {
+        file::replace(path, force, |out| write::whole(out, snapshot, manifest))
+    };
+    written.map_err(|error| QueryError::run(format!("the snapshot was not written: {error}")))
+}
+
+/// The tables that a snapshot holds, in the order in which it holds them.
+fn stored() -> impl Iterator<Item = &'static schema::Table> {
+    schema::tables().iter().filter(|table| table.name != "requests")
+}

@@ -1,0 +1,148 @@
+//! Rows that were read from files: numbered on, put in order of completion, and made small.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use polars::prelude::*;
+
+use super::Store;
+use crate::snapshot::typed;
+
+/// Rows read at a time; also the size of the chunks that they become.
+const PART: usize = 1 << 17;
+
+/// The columns that hold numbers of exchanges.
+const IDS: [&str; 3] = ["id", "parent", "twin"];
+
+/// Rows of one table in order of completion.
+struct Sorted {
+    table: &'static str,
+    frame: DataFrame,
+    /// When each row was complete, ns.
+    completed: Vec<i64>,
+}
+
+impl Store {
+    /// Adds rows that were read from a file. Their numbers of exchanges and connections never clash with those of the
+    /// rows before.
+    pub(crate) fn append_parts(&mut self, parts: Vec<(&'static str, DataFrame)>) -> PolarsResult<()> {
+        let (last_id, last_conn) = (self.last_id, self.last_conn);
+        let mut sorted = Vec::new();
+        for (table, frame) in parts {
+            let frame = renumbered(typed(table, &frame)?, last_id, last_conn)?;
+            for name in IDS {
+                self.last_id = self.last_id.max(largest(&frame, name)?);
+            }
+            self.last_conn = self.last_conn.max(largest(&frame, "conn")?);
+            for start in (0..frame.height()).step_by(PART) {
+                sorted.push(by_completion(table, frame.slice(i64::try_from(start).unwrap_or(i64::MAX), PART))?);
+            }
+        }
+        for (part, numbers) in merged(&sorted, self.next_seq) {
+            self.next_seq = self.next_seq.max(numbers.last().map_or(0, |last| last + 1));
+            let Sorted { table, frame, .. } = &sorted[part];
+            self.append_frame(table, compact(frame)?, numbers)?;
+        }
+        Ok(())
+    }
+}
+
+fn largest(frame: &DataFrame, name: &str) -> PolarsResult<u64> {
+    match frame.column(name) {
+        Ok(column) => Ok(column.u64()?.max().unwrap_or(0)),
+        Err(_) => Ok(0),
+    }
+}
+
+/// Adds to every number what was given before.
+fn renumbered(frame: DataFrame, last_id: u64, last_conn: u64) -> PolarsResult<DataFrame> {
+    if last_id == 0 && last_conn == 0 {
+        return Ok(frame);
+    }
+    let mut frame = frame;
+    for (name, add) in IDS.map(|name| (name, last_id)).into_iter().chain([("conn", last_conn)]) {
+        if let Ok(column) = frame.column(name) {
+            let moved = (column.u64()?.clone() + add).with_name(name.into());
+            frame.with_column(moved.into_column())?;
+        }
+    }
+    Ok(frame)
+}
+
+/// A row is complete when its answer is: files are in order of the first byte.
+fn by_completion(table: &'static str, frame: DataFrame) -> PolarsResult<Sorted> {
+    let ns = |name: &str| -> PolarsResult<Option<Int64Chunked>> {
+        match frame.column(name) {
+            Ok(column) => Ok(Some(column.cast(&DataType::Int64)?.i64()?.clone())),
+            Err(_) => Ok(None),
+        }
+    };
+    let (time, latency, closed) = (ns("time")?, ns("latency")?, ns("closed")?);
+    let at = |values: &Option<Int64Chunked>, row: usize| values.as_ref().and_then(|values| values.get(row));
+    let completed = |row: usize| {
+        let start = at(&time, row).unwrap_or(0);
+        at(&closed, row).unwrap_or_else(|| start.saturating_add(at(&latency, row).unwrap_or(0)))
+    };
+    let completed: Vec<i64> = (0..frame.height()).map(completed).collect();
+    if completed.is_sorted() {
+        return Ok(Sorted { table, frame, completed });
+    }
+    let mut order: Vec<IdxSize> = (0..completed.len()).map(|row| row as IdxSize).collect();
+    order.sort_by_key(|row| completed[*row as usize]);
+    let frame = frame.take(&IdxCa::from_vec("order".into(), order.clone()))?;
+    let completed = order.into_iter().map(|row| completed[row as usize]).collect();
+    Ok(Sorted { table, frame, completed })
+}
+
+/// Running numbers for every row of every part, so that all rows together are in order of completion.
+fn merged(parts: &[Sorted], first: u64) -> Vec<(usize, Vec<u64>)> {
+    let mut numbers: Vec<(usize, Vec<u64>)> =
+        parts.iter().enumerate().map(|(part, sorted)| (part, Vec::with_capacity(sorted.completed.len()))).collect();
+    let mut heads: BinaryHeap<Reverse<(i64, usize, usize)>> = parts
+        .iter()
+        .enumerate()
+        .filter_map(|(part, sorted)| sorted.completed.first().map(|time| Reverse((*time, part, 0))))
+        .collect();
+    for number in first.. {
+        let Some(Reverse((_, part, row))) = heads.pop() else { break };
+        numbers[part].1.push(number);
+        if let Some(time) = parts[part].completed.get(row + 1) {
+            heads.push(Reverse((*time, part, row + 1)));
+        }
+    }
+    numbers.sort_by_key(|(_, numbers)| numbers.first().copied());
+    numbers
+}
+
+/// Columns that say one thing only are held as one value, columns that say nothing not at all.
+fn compact(frame: &DataFrame) -> PolarsResult<DataFrame> {
+    let height = frame.height();
+    let mut columns = Vec::new();
+    for column in frame.columns() {
+        if column.null_count() == height {
+            continue;
+        }
+        columns.push(match one_value(column)? {
+            Some(value) => Column::new_scalar(column.name().clone(), value, height),
+            None => column.clone(),
+        });
+    }
+    DataFrame::new(height, columns)
+}
+
+fn one_value(column: &Column) -> PolarsResult<Option<Scalar>> {
+    if column.null_count() > 0 || column.dtype().is_nested() || column.dtype() == &DataType::Binary {
+        return Ok(None);
+    }
+    let first = column.get(0)?.into_static();
+    let series = column.as_materialized_series();
+    let same = match series.dtype() {
+        DataType::String => series.str()?.iter().all(|text| text == first.get_str()),
+        DataType::Boolean => series.bool()?.all() || !series.bool()?.any(),
+        _ => {
+            let one = series.slice(0, 1);
+            series.not_equal(&one)?.sum().unwrap_or(0) == 0
+        }
+    };
+    Ok(same.then(|| Scalar::new(column.dtype().clone(), first)))
+}
