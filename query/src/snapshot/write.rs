@@ -83,8 +83,8 @@ fn by_time(rows: DataFrame) -> PolarsResult<DataFrame> {
     rows.sort(["time"], SortMultipleOptions::default().with_maintain_order(true))
 }
 
-fn groups<'a>(
-    writer: &mut BatchedWriter<&'a mut Out>,
+fn groups(
+    writer: &mut BatchedWriter<&mut Out>,
     rows: &DataFrame,
     shape: impl Fn(DataFrame) -> PolarsResult<DataFrame>,
 ) -> PolarsResult<()> {
