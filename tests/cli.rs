@@ -25,7 +25,7 @@ fn usage_errors_exit_2_and_say_what_would_be_right() {
         (&["--no-such-option"], "--no-such-option"),
         (&["-q", "http", "--memory", "lots"], "64KiB"),
         (&["--read", "a", "--comm", "x", "-q", "http"], "where"),
-        (&["schema", "nosuch"], "nosuch"),
+        (&["schema", "nosuch"], "http"),
         (&["--read", "/nonexistent.pcap", "-q", "http"], "/nonexistent.pcap"),
         (&[], "-q"),
     ] {
@@ -152,6 +152,138 @@ fn without_privileges_the_demo_is_recorded() {
     let ended = user.run();
     ended.code(0);
     assert!(ended.stderr.lines().last().unwrap().ends_with("source=recorded"), "{}", ended.stderr);
+}
+
+const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/shop.events");
+
+fn rows(text: &str) -> Vec<serde_json::Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_query_prints_its_rows_as_json_in_a_pipe() {
+    let ended = explore(&["--read", RECORDING, "-q", "http where status>=500"]).run();
+    ended.code(0);
+    let rows = rows(&ended.stdout);
+    assert!(!rows.is_empty());
+    for row in &rows {
+        assert!(row["status"].as_u64().unwrap() >= 500, "{row}");
+        assert_eq!(row["error"], true);
+        assert!(row["latency"].is_u64() && row["time"].as_str().unwrap().ends_with('Z'), "{row}");
+        assert!(row.as_object().unwrap().contains_key("remote_name"), "null columns are there too: {row}");
+    }
+}
+
+#[test]
+fn streaming_and_final_queries_agree() {
+    let streamed = explore(&["--read", RECORDING, "-q", "http where path = '/pay'"]).run();
+    let counted = explore(&["--read", RECORDING, "-q", "http where path = '/pay' | count"]).run();
+    let expected = rows(&counted.stdout)[0]["count"].as_u64().unwrap();
+    assert!(expected > 0);
+    assert_eq!(u64::try_from(rows(&streamed.stdout).len()).unwrap(), expected);
+}
+
+#[test]
+fn limits_end_a_run() {
+    for args in [&["-q", "http | take 3"][..], &["-q", "http", "--limit", "3"]] {
+        let ended = explore(&[&["--read", RECORDING], args].concat()).run();
+        ended.code(0);
+        assert_eq!(ended.stdout.lines().count(), 3, "{args:?}");
+    }
+    let ended = explore(&["--read", RECORDING, "-q", "http | count", "--limit", "3"]).run();
+    ended.code(2);
+    assert!(ended.stderr.contains("take"), "{}", ended.stderr);
+}
+
+#[test]
+fn without_rows_exit_1_only_when_asked() {
+    let nothing = "http where path = '/nowhere'";
+    explore(&["--read", RECORDING, "-q", nothing]).run().code(0);
+    explore(&["--read", RECORDING, "-q", nothing, "-e"]).run().code(1);
+    explore(&["--read", RECORDING, "-q", "http", "-e"]).run().code(0);
+}
+
+#[test]
+fn csv_has_a_header_and_raw_values() {
+    let ended = explore(&["--read", RECORDING, "-q", "http | summarize n=count() by path", "--format", "csv"]).run();
+    ended.code(0);
+    assert_eq!(ended.stdout.lines().next(), Some("path,n"));
+}
+
+#[test]
+fn output_files_are_not_overwritten_without_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.json");
+    let args = ["--read", RECORDING, "-q", "http | count", "-o", path.to_str().unwrap()];
+    let ended = explore(&args).run();
+    ended.code(0);
+    assert!(ended.stdout.is_empty());
+    assert!(fs::read_to_string(&path).unwrap().contains("\"count\":"));
+    explore(&args).run().code(2);
+    explore(&[&args[..], &["--force"]].concat()).run().code(0);
+}
+
+#[test]
+fn query_errors_point_at_the_place() {
+    for (query, expected) in [
+        ("htp", "http"),
+        ("http where stats >= 500", "status"),
+        ("http where latency > 200", "200ms"),
+        ("http where path = 'x", "'"),
+        ("http status>=500", "where"),
+        ("http where status = 'OK'", "status"),
+    ] {
+        let ended = explore(&["-q", query]).run();
+        ended.code(2);
+        assert!(ended.stderr.contains('^') && ended.stderr.contains(expected), "{query}: {}", ended.stderr);
+        assert!(ended.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_pipe_that_closes_early_ends_the_run_quietly() {
+    let mut child = explore(&["--read", RECORDING, "-q", "requests"])
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 100];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut first).unwrap();
+    drop(stdout);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("error"), "{stderr}");
+}
+
+#[test]
+fn the_demo_has_failures_to_find() {
+    let ended = explore(&["demo", "--recorded", "-q", "http where status>=500", "--for", "5s"]).run();
+    ended.code(0);
+    assert!(!ended.stdout.is_empty());
+    let slow = explore(&[
+        "demo",
+        "--recorded",
+        "-q",
+        "http where role = 'server' | summarize p50(latency) by route | sort p50 desc | take 1",
+    ])
+    .run();
+    assert_eq!(rows(&slow.stdout)[0]["route"], "/checkout");
+}
+
+#[test]
+fn two_files_have_numbers_that_do_not_clash() {
+    let ended = explore(&["--read", RECORDING, RECORDING, "-q", "requests | select id, twin, conn"]).run();
+    ended.code(0);
+    let rows = rows(&ended.stdout);
+    let ids: std::collections::BTreeSet<_> = rows.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), rows.len());
+    assert_eq!(ids.first(), Some(&1));
+    for row in &rows {
+        assert!(row["twin"].as_u64().is_none_or(|twin| ids.contains(&twin)), "{row}");
+    }
 }
 
 #[test]

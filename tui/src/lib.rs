@@ -15,6 +15,7 @@ mod options;
 mod output;
 mod reference;
 mod run;
+mod screen;
 mod time;
 
 use std::ffi::OsString;

@@ -17,11 +17,18 @@ pub(crate) fn compact(ns: u64) -> String {
 }
 
 /// `HH:MM:SS.mmm` UTC.
-#[cfg_attr(not(test), expect(dead_code, reason = "the screens will show it"))]
 pub(crate) fn clock(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{hour:02}:{minute:02}:{second:02}.{:03}", ns / 1_000_000 % 1000)
+}
+
+/// RFC 3339 with nanoseconds, as queries read it.
+pub(crate) fn rfc3339(ns: u64) -> String {
+    let (year, month, day) = civil(ns / 86_400_000_000_000);
+    let seconds = ns / 1_000_000_000;
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:09}Z", ns % 1_000_000_000)
 }
 
 /// Year, month and day of a day since 1970-01-01 (proleptic Gregorian; years begin in March, so that leap days are last).
@@ -47,6 +54,7 @@ mod tests {
         assert_eq!(compact(0), "19700101T000000Z");
         assert_eq!(compact(951_782_400_000_000_000), "20000229T000000Z");
         assert_eq!(compact(1_795_370_400_000_000_000), "20261122T180000Z");
+        assert_eq!(rfc3339(951_782_400_000_000_001), "2000-02-29T00:00:00.000000001Z");
         assert_eq!(clock(1_795_370_400_123_456_789), "18:00:00.123");
     }
 }

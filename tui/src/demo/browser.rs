@@ -1,7 +1,7 @@
 //! The customers: a few that keep their connections, and one that opens a new one every time.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::Receiver;
 
 use super::http::{Connection, listen};
@@ -12,7 +12,7 @@ use super::{Peers, listens_on};
 pub(super) fn drive(seed: u64, peers: &Peers, go: &Receiver<()>) -> io::Result<()> {
     let shop = peers.address("shop")?;
     // Nobody connects to it; every part says a port.
-    let (_listener, address) = listen()?;
+    let (_listener, address) = listen(Ipv4Addr::LOCALHOST)?;
     listens_on(address)?;
     go.recv().map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
     for customer in 1..=KEEPING {

@@ -4,8 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use super::listens_on;
 use super::rng::Rng;
+use super::{PAYMENTS, listens_on};
 
 /// Listens and serves.
 pub(super) fn serve(seed: u64) -> io::Result<()> {
@@ -39,7 +39,8 @@ fn answer(question: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     out.extend_from_slice(asked);
     if code == 0 {
         // A pointer to the question's name, type A, class IN, 30 s, 4 bytes.
-        out.extend_from_slice(&[0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 127, 0, 0, 1]);
+        out.extend_from_slice(&[0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4]);
+        out.extend_from_slice(&PAYMENTS.octets());
     }
     Some(out)
 }

@@ -3,7 +3,7 @@
 //! Header blocks hold literals without indexing and without Huffman only, so that neither end keeps a table.
 
 use std::io::{self, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use super::http::listen;
 use super::listens_on;
@@ -11,7 +11,7 @@ use super::rng::Rng;
 
 /// Listens and serves, every connection on its own thread.
 pub(super) fn serve(seed: u64) -> io::Result<()> {
-    let (listener, address) = listen()?;
+    let (listener, address) = listen(Ipv4Addr::LOCALHOST)?;
     listens_on(address)?;
     for number in 0.. {
         let (stream, _) = listener.accept()?;

@@ -46,9 +46,9 @@ impl Answer {
     }
 }
 
-/// Listens on an ephemeral port of loopback.
-pub(super) fn listen() -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+/// Listens on an ephemeral port of an address of loopback.
+pub(super) fn listen(address: Ipv4Addr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((address, 0))?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

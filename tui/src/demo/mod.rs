@@ -30,6 +30,9 @@ use crate::failure::Failure;
 /// then `zstd -19`.
 pub(crate) const RECORDING: &[u8] = include_bytes!("shop.events");
 
+/// Where `payments` listens: its name has an address of its own, so that nothing else goes by that name.
+const PAYMENTS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// The shop's processes, started and waiting.
 pub(crate) struct Demo {
     children: Vec<Child>,
@@ -146,6 +149,7 @@ impl Peers {
     fn address(&self, name: &str) -> io::Result<SocketAddr> {
         let port = self.0.iter().find_map(|peer| peer.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
         let port: u16 = port.ok_or_else(|| io::Error::other(format!("nobody said where {name} is")))?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        let address = if name == "payments" { PAYMENTS } else { Ipv4Addr::LOCALHOST };
+        Ok(SocketAddr::from((address, port)))
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::http::{Answer, listen, serve as serve_http};
-use super::listens_on;
 use super::rng::Rng;
+use super::{PAYMENTS, listens_on};
 
 /// Listens and serves.
 pub(super) fn serve(seed: u64) -> io::Result<()> {
-    let (listener, address) = listen()?;
+    let (listener, address) = listen(PAYMENTS)?;
     listens_on(address)?;
     let charges = Arc::new(AtomicU64::new(seed % 10));
     serve_http(&listener, |connection| {

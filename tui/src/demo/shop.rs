@@ -1,7 +1,7 @@
 //! The shop itself. Every connection has a thread with its own connections to the database and the services behind.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::http::{Answer, Connection, Message, listen, serve as serve_http};
 use super::rng::Rng;
@@ -9,7 +9,7 @@ use super::{Peers, dns, grpc, listens_on, pgsql};
 
 /// Listens and serves.
 pub(super) fn serve(seed: u64, peers: &Peers) -> io::Result<()> {
-    let (listener, address) = listen()?;
+    let (listener, address) = listen(Ipv4Addr::LOCALHOST)?;
     let peers = Behind {
         database: peers.address("shop-db")?,
         resolver: peers.address("shop-dns")?,

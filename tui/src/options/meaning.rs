@@ -54,14 +54,12 @@ pub(crate) struct Explore {
     #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) mouse: bool,
     pub(crate) ascii: bool,
-    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) color: bool,
     #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) verbose: u8,
     #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) log: Option<PathBuf>,
     /// Saved queries: name and text.
-    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) saved: Vec<(String, String)>,
     /// The options that chose what is watched, as typed.
     pub(crate) filters: Vec<String>,

@@ -1,7 +1,7 @@
 //! Events in, rows in the store out: the part of a run that is the same for every input and every view.
 
 use protocols::event::{SocketEvent, Timestamp};
-use protocols::record::{Common, Record};
+use protocols::record::{Common, Record, Role};
 use protocols::tracker::{Coverage, InFlight, Trackers};
 use query::{Context, ProbeRow, Snapshot, Store, StoreOptions};
 
@@ -15,9 +15,7 @@ pub(crate) struct Engine {
     range: Option<(u64, u64)>,
     node: Option<String>,
     kernel: Option<String>,
-    /// Rows of exchanges, and of these the ones with a gap.
-    rows: u64,
-    gaps: u64,
+    counts: Counts,
     /// Coverage of files that were merged before they came here.
     merged: Option<Coverage>,
     /// What was in flight when the input ended.
@@ -30,7 +28,16 @@ impl Engine {
         let retain = keep.retain.map(|retain| u64::try_from(retain.as_nanos()).unwrap_or(u64::MAX));
         let store = Store::new(StoreOptions { memory: (!everything).then_some(keep.memory), retain });
         let trackers = Trackers::new(keep.tracker.clone());
-        Self { trackers, store, range: None, node: None, kernel: None, rows: 0, gaps: 0, merged: None, ended: None }
+        Self {
+            trackers,
+            store,
+            range: None,
+            node: None,
+            kernel: None,
+            counts: Counts::default(),
+            merged: None,
+            ended: None,
+        }
     }
 
     /// Takes one event.
@@ -40,14 +47,13 @@ impl Engine {
             self.node = session.node.as_deref().map(str::to_owned);
             self.kernel = session.kernel.as_deref().map(str::to_owned);
         }
-        let Self { trackers, store, rows, gaps, .. } = self;
-        trackers.handle(event, &mut |record| keep(store, rows, gaps, record));
+        let Self { trackers, store, counts, .. } = self;
+        trackers.handle(event, &mut |record| keep(store, counts, record));
     }
 
     /// Takes a row that was made elsewhere.
     pub(crate) fn append(&mut self, record: Record) {
-        let Self { store, rows, gaps, .. } = self;
-        keep(store, rows, gaps, record);
+        keep(&mut self.store, &mut self.counts, record);
     }
 
     /// A moment that belongs to the session.
@@ -63,7 +69,8 @@ impl Engine {
     /// Files were read into the store: their rows and times count too.
     pub(crate) fn loaded(&mut self) {
         let read = EXCHANGES.iter().map(|table| self.store.table_rows(table)).sum();
-        self.rows = self.rows.max(read);
+        self.counts.rows = self.counts.rows.max(read);
+        self.counts.exchanges = self.counts.exchanges.max(read);
         if let Some((first, last)) = self.store.snapshot().range() {
             self.saw(Timestamp(u64::try_from(first).unwrap_or(0)));
             self.saw(Timestamp(u64::try_from(last).unwrap_or(0)));
@@ -78,8 +85,8 @@ impl Engine {
     /// The input has ended.
     pub(crate) fn finish(&mut self) {
         self.ended = Some(self.trackers.in_flight());
-        let Self { trackers, store, rows, gaps, .. } = self;
-        trackers.finish(&mut |record| keep(store, rows, gaps, record));
+        let Self { trackers, store, counts, .. } = self;
+        trackers.finish(&mut |record| keep(store, counts, record));
     }
 
     /// The store itself, for snapshot files that are read into it.
@@ -115,7 +122,12 @@ impl Engine {
 
     /// Rows of exchanges so far, and of these the ones with a gap.
     pub(crate) fn rows(&self) -> (u64, u64) {
-        (self.rows, self.gaps)
+        (self.counts.rows, self.counts.gaps)
+    }
+
+    /// Exchanges so far, one that was seen at both ends counted once, and of these the failed ones.
+    pub(crate) fn exchanges(&self) -> (u64, u64) {
+        (self.counts.exchanges, self.counts.errors)
     }
 
     /// Rows that retention has let go.
@@ -124,7 +136,6 @@ impl Engine {
     }
 
     /// Bytes that the store holds.
-    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) fn bytes(&self) -> u64 {
         self.store.bytes()
     }
@@ -140,10 +151,25 @@ impl Engine {
     }
 }
 
-fn keep(store: &mut Store, rows: &mut u64, gaps: &mut u64, record: Record) {
+/// Rows so far.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Rows of exchanges, and of these the ones with a gap.
+    rows: u64,
+    gaps: u64,
+    /// Exchanges, each counted once, and of these the failed ones.
+    exchanges: u64,
+    errors: u64,
+}
+
+fn keep(store: &mut Store, counts: &mut Counts, record: Record) {
     if let Some(common) = common(&record) {
-        *rows = rows.saturating_add(1);
-        *gaps = gaps.saturating_add(u64::from(common.gap));
+        counts.rows = counts.rows.saturating_add(1);
+        counts.gaps = counts.gaps.saturating_add(u64::from(common.gap));
+        if common.role == Some(Role::Server) || common.twin.is_none() {
+            counts.exchanges = counts.exchanges.saturating_add(1);
+            counts.errors = counts.errors.saturating_add(u64::from(common.error == Some(true)));
+        }
     }
     store.append(record);
 }

@@ -22,11 +22,12 @@ use probes::live::{Hook, HookState};
 use query::ProbeRow;
 
 pub(crate) use command::held;
-use coverage::Summary;
-use open::Opened;
+pub(crate) use coverage::Summary;
+pub(crate) use open::Opened;
 use print::Printer;
-use reader::{Batch, Reader};
-use signals::Signal;
+pub(crate) use reader::Batch;
+use reader::Reader;
+pub(crate) use signals::Signal;
 
 use crate::failure::{self, Failure};
 use crate::options::{Explore, Input, View};
@@ -43,7 +44,7 @@ pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
     let signals = signals::listen()?;
     let query = match std::mem::replace(&mut explore.view, View::Headless) {
         View::Query(query) => Some(query),
-        View::Screen => return Err(Failure::usage("the screens are not built yet in this version\n\ntry: -q QUERY")),
+        View::Screen => return screens(explore, &signals),
         View::Headless | View::DryRun => None,
     };
     let rows = match &query {
@@ -55,6 +56,31 @@ pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
     let table = explore.output.terminal && explore.output.format == query::export::Format::Table;
     let printer = query.zip(rows).map(|(query, rows)| Printer::new(query, rows, explore.limit, live, table));
     Run::new(explore, opened, printer, signals).go()
+}
+
+/// Shows the screens until they are left.
+fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failure> {
+    explore.view = View::Screen;
+    let opened = open(&explore, false)?;
+    if let Some(path) = &explore.ready_file {
+        std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
+    }
+    let source = match (&explore.input, opened.source) {
+        (_, Some(source)) => format!("demo source={source}"),
+        (Input::Files(paths), _) => {
+            let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+            names.join(" ")
+        }
+        _ => explore.filters.join(" "),
+    };
+    let left = crate::screen::run(&explore, opened, signals, source)?;
+    let mut run = Run::new(explore, left.opened, None, signals.clone());
+    run.failure = left.failure;
+    run.signalled = left.signalled;
+    if let Some(path) = run.explore.snapshot.clone() {
+        run.snapshot(&path, run.explore.force);
+    }
+    Ok(run.conclude())
 }
 
 fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
@@ -132,12 +158,7 @@ impl Run {
         if let Some(source) = self.opened.source {
             output::note(&format!("the demo's shop, source={source}"));
         }
-        if let Some(command) = &self.opened.command {
-            command.release();
-        }
-        if let Some(demo) = &mut self.opened.demo {
-            demo.go();
-        }
+        self.opened.release();
         // Files are read to their ends, however long that takes.
         Ok(run_for.filter(|_| self.opened.ready.is_some()).map(|time| Instant::now() + time))
     }
@@ -249,26 +270,10 @@ impl Run {
     }
 
     fn snapshot(&mut self, path: &std::path::Path, force: bool) {
-        let summary = Summary::of(&self.opened.engine, self.opened.source);
-        let mut manifest = query::snapshot::Manifest::default();
-        let (node, kernel) = self.opened.engine.machine();
-        let range = self.opened.engine.range();
-        for (name, value) in [
-            ("node", serde_json::json!(node)),
-            ("kernel", serde_json::json!(kernel)),
-            ("start", serde_json::json!(range.map(|(start, _)| start))),
-            ("end", serde_json::json!(range.map(|(_, end)| end))),
-            ("filters", serde_json::json!(self.explore.filters)),
-            ("coverage", summary.json()),
-            ("redaction", serde_json::json!(self.explore.keep.tracker.redact)),
-        ] {
-            manifest.members.insert(name.to_owned(), value);
-        }
-        let snapshot = self.opened.engine.snapshot(probe_rows(self.opened.reader.as_ref()));
-        match query::snapshot::write(path, &snapshot, &manifest, force) {
+        let redacted = self.explore.keep.tracker.redact;
+        match self.opened.write_snapshot(path, &self.explore.filters, redacted, force) {
             Ok(()) => output::note(&format!("snapshot written to {}", path.display())),
-            Err(error) => {
-                let failure = Failure::usage(format!("{}: {error}", path.display()));
+            Err(failure) => {
                 output::error(&failure.text);
                 self.failure.get_or_insert(failure);
             }
@@ -305,7 +310,7 @@ impl Run {
 }
 
 /// The state of every hook as rows of table `probes`.
-fn probe_rows(reader: Option<&Reader>) -> Vec<ProbeRow> {
+pub(crate) fn probe_rows(reader: Option<&Reader>) -> Vec<ProbeRow> {
     let row = |hook: Hook| ProbeRow {
         program: hook.program,
         hook: hook.hook,

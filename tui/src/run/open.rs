@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use probes::EventSource;
 use probes::files::{self, Input};
 use probes::live::{Capture, HookState};
+use serde_json::json;
 
 use super::command::Watched;
+use super::coverage::Summary;
 use super::engine::Engine;
 use super::reader::{Reader, Source, Tee};
 use super::{merge, pace};
@@ -40,6 +42,46 @@ pub(crate) struct Ready {
 }
 
 impl Opened {
+    /// Everything is attached: lets COMMAND and the demo go.
+    pub(crate) fn release(&mut self) {
+        if let Some(command) = &self.command {
+            command.release();
+        }
+        if let Some(demo) = &mut self.demo {
+            demo.go();
+        }
+    }
+
+    /// Writes the store, and what is known of the run, to a snapshot.
+    ///
+    /// # Errors
+    /// When the file exists (without `force`) or cannot be written.
+    pub(crate) fn write_snapshot(
+        &mut self,
+        path: &Path,
+        filters: &[String],
+        redacted: bool,
+        force: bool,
+    ) -> Result<(), Failure> {
+        let mut manifest = query::snapshot::Manifest::default();
+        let (node, kernel) = self.engine.machine();
+        let range = self.engine.range();
+        for (name, value) in [
+            ("node", json!(node)),
+            ("kernel", json!(kernel)),
+            ("start", json!(range.map(|(start, _)| start))),
+            ("end", json!(range.map(|(_, end)| end))),
+            ("filters", json!(filters)),
+            ("coverage", Summary::of(&self.engine, self.source).json()),
+            ("redaction", json!(redacted)),
+        ] {
+            manifest.members.insert(name.to_owned(), value);
+        }
+        let snapshot = self.engine.snapshot(super::probe_rows(self.reader.as_ref()));
+        query::snapshot::write(path, &snapshot, &manifest, force)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    }
+
     /// What is in the store already, and nothing that follows.
     fn stored(engine: Engine) -> Self {
         Self { engine, reader: None, damage: None, ready: None, command: None, demo: None, source: None }

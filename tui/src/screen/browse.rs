@@ -1,0 +1,452 @@
+//! What keys do while looking at rows.
+
+use query::{Table, Value};
+
+use super::columns::{self, Shown, show};
+use super::detail::Detail;
+use super::editor::Editor;
+use super::model::{Asked, Mode, Model, Prompt};
+use super::query_text::{self, name, string};
+use super::screens::SCREENS;
+use super::update::{Command, ask, choose, drill, edit_query, enter_query, keep_in_view, set_query};
+
+use super::keys::Action;
+
+/// Does what a key asks for.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
+    match action {
+        Action::Screen(_) | Action::NextScreen | Action::PreviousScreen => return go_to_screen(model, action),
+        Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
+            move_row(model, action)
+        }
+        Action::Left => model.pane_mut().column = model.pane().column.saturating_sub(1),
+        Action::Right => {
+            let last = shown(model).len().saturating_sub(1);
+            model.pane_mut().column = (model.pane().column + 1).min(last);
+        }
+        Action::NextError => to_error(model, true),
+        Action::PreviousError => to_error(model, false),
+        Action::Query => edit_query(model),
+        Action::Saved => saved(model),
+        Action::Findings => show_findings(model),
+        Action::Include | Action::Exclude => return filter_by_cell(model, action == Action::Include),
+        Action::GroupBy => return with_column(model, query_text::count_by),
+        Action::SortBy => return with_column(model, query_text::sort),
+        Action::Columns => model.pane_mut().all_columns = !model.pane().all_columns,
+        Action::Follow => {
+            let follow = !model.pane().follow;
+            model.pane_mut().follow = follow;
+            if follow {
+                move_row(model, Action::Top);
+            }
+        }
+        Action::Pause => return pause(model),
+        Action::Open => return open(model),
+        Action::Back => return back(model, false),
+        Action::Quit => return back(model, true),
+        Action::GoTo => {
+            model.mode = Mode::Prompt(Prompt {
+                question: "go to time (10:15 or RFC 3339)",
+                what: Asked::Time,
+                editor: Editor::default(),
+            });
+        }
+        Action::Earlier | Action::Later => return step(model, action == Action::Later),
+        Action::Range => return range(model),
+        Action::MarkRow => mark_row(model),
+        Action::Write => {
+            let editor = Editor::new("rows.json");
+            model.mode = Mode::Prompt(Prompt { question: "write rows to", what: Asked::File, editor });
+        }
+        Action::Copy => return copy(model),
+        Action::Mark | Action::Diff => {
+            model.note = Some("comparing results is not built yet in this version".to_owned())
+        }
+        Action::Snapshot => return vec![Command::Snapshot],
+        Action::Redraw => return vec![Command::Redraw],
+        Action::Suspend => return vec![Command::Suspend],
+        Action::Help => model.mode = Mode::Help { scroll: 0 },
+        Action::QuitNow => return vec![Command::Quit],
+    }
+    Vec::new()
+}
+
+fn go_to_screen(model: &mut Model, action: Action) -> Vec<Command> {
+    let count = SCREENS.len();
+    model.current = match action {
+        Action::Screen(screen) => screen.min(count - 1),
+        Action::NextScreen => (model.current + 1) % count,
+        _ => (model.current + count - 1) % count,
+    };
+    keep_in_view(model);
+    model.generation += 1;
+    ask(model)
+}
+
+fn move_row(model: &mut Model, action: Action) {
+    let page = model.page();
+    let pane = model.pane_mut();
+    let last = pane.height().saturating_sub(1);
+    pane.row = match action {
+        Action::Up => pane.row.saturating_sub(1),
+        Action::Down => (pane.row + 1).min(last),
+        Action::PageUp => pane.row.saturating_sub(page),
+        Action::PageDown => (pane.row + page).min(last),
+        Action::Top => 0,
+        _ => last,
+    };
+    keep_in_view(model);
+}
+
+/// The columns on the screen.
+pub(super) fn shown(model: &Model) -> Vec<Shown> {
+    let pane = model.pane();
+    let Some(table) = &pane.answer else { return Vec::new() };
+    let rows = pane.offset..table.height().min(pane.offset + model.page());
+    let preferred = SCREENS[model.current].columns;
+    columns::layout(table, preferred, pane.all_columns, rows, usize::from(model.width).saturating_sub(2))
+}
+
+/// Name and value of the cell under the cursor.
+fn cell(model: &Model) -> Option<(String, Value)> {
+    let pane = model.pane();
+    let table = pane.answer.as_ref()?;
+    let column = shown(model).get(pane.column)?.index;
+    let name = table.columns().get(column)?.name.clone();
+    (pane.row < table.height()).then(|| (name, table.value(pane.row, column)))
+}
+
+/// Value of a column of the row under the cursor.
+fn of_row(model: &Model, column: &str) -> Value {
+    let pane = model.pane();
+    let value = |table: &Table| Some(table.value(pane.row, table.column(column)?));
+    pane.answer.as_ref().filter(|table| pane.row < table.height()).and_then(value).unwrap_or(Value::Null)
+}
+
+fn filter_by_cell(model: &mut Model, include: bool) -> Vec<Command> {
+    let Some((column, value)) = cell(model) else { return Vec::new() };
+    let Some(condition) = condition(&column, &value, include) else {
+        model.note = Some(format!("a filter on {column} has to be typed: /"));
+        return Vec::new();
+    };
+    let query = query_text::filter(&model.pane().query, &condition);
+    if let Err(error) = query::Query::parse(&query) {
+        model.note = Some(error.message);
+        return Vec::new();
+    }
+    enter_query(model, query)
+}
+
+/// `column = value`, as it is written in a query.
+pub(super) fn condition(column: &str, value: &Value, include: bool) -> Option<String> {
+    let operator = if include { "=" } else { "!=" };
+    let column = name(column);
+    let literal = match value {
+        Value::Null if include => return Some(format!("{column} is null")),
+        Value::Null => return Some(format!("{column} is not null")),
+        Value::String(text) => string(text),
+        Value::U64(number) => number.to_string(),
+        Value::I64(number) => number.to_string(),
+        Value::Bytes(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Duration(ns) => format!("{ns}ns"),
+        Value::Time(ns) => string(&crate::time::rfc3339(u64::try_from(*ns).ok()?)),
+        Value::F64(_) | Value::List(_) | Value::Headers(_) | Value::Blob(_) => return None,
+    };
+    Some(format!("{column} {operator} {literal}"))
+}
+
+fn with_column(model: &mut Model, change: fn(&str, &str) -> String) -> Vec<Command> {
+    let Some((column, _)) = cell(model) else { return Vec::new() };
+    let query = change(&model.pane().query, &name(&column));
+    match query::Query::parse(&query) {
+        Ok(_) => enter_query(model, query),
+        Err(error) => {
+            model.note = Some(error.message);
+            Vec::new()
+        }
+    }
+}
+
+fn pause(model: &mut Model) -> Vec<Command> {
+    match model.paused.take() {
+        Some(_) => {
+            let mut commands = vec![Command::Freeze(false)];
+            commands.extend(ask(model));
+            commands
+        }
+        None => {
+            model.paused = Some(model.status.exchanges);
+            vec![Command::Freeze(true)]
+        }
+    }
+}
+
+/// Opens the row: an exchange in full, or the rows that a group is made of.
+fn open(model: &mut Model) -> Vec<Command> {
+    if let (Value::U64(id), Some(protocol)) = (of_row(model, "id"), protocol(model)) {
+        let time = if let Value::Time(time) = of_row(model, "time") { time } else { 0 };
+        let latency = if let Value::Duration(latency) = of_row(model, "latency") { Some(latency) } else { None };
+        let text = |column| if let Value::String(text) = of_row(model, column) { Some(text) } else { None };
+        let summary = text("summary").or_else(|| Some(format!("{} {}", text("method")?, text("path")?)));
+        let summary =
+            summary.or_else(|| text("query")).or_else(|| text("name")).unwrap_or_else(|| format!("{protocol} {id}"));
+        model.detail = Some(Detail {
+            id,
+            protocol,
+            time,
+            latency,
+            summary,
+            row: None,
+            chain: None,
+            scroll: 0,
+            search: String::new(),
+        });
+        model.mode = Mode::Detail;
+        return ask(model);
+    }
+    match rows_behind(model) {
+        Some(query) if query::Query::parse(&query).is_ok() => drill(model, query),
+        _ => {
+            model.note = Some("there is nothing behind this row".to_owned());
+            Vec::new()
+        }
+    }
+}
+
+/// The table of the exchange under the cursor.
+fn protocol(model: &Model) -> Option<String> {
+    let table = query_text::table(&model.pane().query);
+    match table.as_str() {
+        "requests" | "inflight" => match of_row(model, "protocol") {
+            Value::String(protocol) if table == "requests" => Some(protocol),
+            _ => None,
+        },
+        "conns" => None,
+        _ => Some(table),
+    }
+}
+
+/// The query for the rows that the group under the cursor is made of.
+fn rows_behind(model: &Model) -> Option<String> {
+    let query = &model.pane().query;
+    let table = query_text::table(query);
+    if table == "conns" {
+        let Value::U64(conn) = of_row(model, "conn") else { return None };
+        return Some(format!("requests where conn = {conn} | sort time desc | take 500"));
+    }
+    let stages = query_text::stages(query);
+    let group = stages
+        .iter()
+        .position(|stage| ["summarize", "count", "distinct"].iter().any(|word| stage.starts_with(word)))?;
+    let source = query::schema::table(&table)?;
+    let answer = model.pane().answer.as_ref()?;
+    let mut behind = stages[..group].join(" | ");
+    for column in answer.columns().iter().filter(|column| is_key(&stages[group], &column.name)) {
+        if source.column(&column.name).is_some() && column.name != "time" {
+            let condition = condition(&column.name, &of_row(model, &column.name), true)?;
+            behind = query_text::filter(&behind, &condition);
+        }
+    }
+    Some(format!("{behind} | sort time desc | take 500"))
+}
+
+/// Whether a stage groups by this column.
+fn is_key(stage: &str, column: &str) -> bool {
+    let keys = stage.split(" by ").nth(1).unwrap_or_else(|| stage.strip_prefix("distinct ").unwrap_or_default());
+    keys.split(',').any(|key| key.trim() == column)
+}
+
+/// Back the way that was come; from the beginning, `leave` quits.
+fn back(model: &mut Model, leave: bool) -> Vec<Command> {
+    if let Some(step) = model.back.pop() {
+        for (screen, query, row) in step.changed {
+            set_query(model, screen, query);
+            model.pane_mut().row = row;
+        }
+        model.current = step.screen;
+        return ask(model);
+    }
+    if !leave {
+        return Vec::new();
+    }
+    if model.status.live && model.status.exchanges > 0 {
+        model.mode = Mode::Leaving;
+        return Vec::new();
+    }
+    vec![Command::Quit]
+}
+
+/// Moves through time by a tenth of what is there.
+fn step(model: &mut Model, later: bool) -> Vec<Command> {
+    let Value::Time(time) = of_row(model, "time") else {
+        model.note = Some("these rows have no time to step through".to_owned());
+        return Vec::new();
+    };
+    let (first, last) = model.status.range.unwrap_or_default();
+    let tenth = i64::try_from(last.saturating_sub(first) / 10).unwrap_or(0).max(1_000_000);
+    let to = if later { time.saturating_add(tenth) } else { time.saturating_sub(tenth) };
+    if to >= i64::try_from(last).unwrap_or(i64::MAX) {
+        let query = SCREENS[model.current].query.to_owned();
+        return enter_query(model, query);
+    }
+    let moment = crate::time::rfc3339(u64::try_from(to).unwrap_or(0));
+    let mut stages = query_text::stages(&model.pane().query);
+    stages.retain(|stage| !stage.starts_with("where time <= "));
+    let mut query = stages.join(" | ");
+    let at = query.find(" | sort").unwrap_or(query.len());
+    query.insert_str(at, &format!(" | where time <= '{moment}'"));
+    match query::Query::parse(&query) {
+        Ok(_) => enter_query(model, query),
+        Err(error) => {
+            model.note = Some(error.message);
+            Vec::new()
+        }
+    }
+}
+
+/// Picks the start of a range, then its end, by the row under the cursor.
+fn range(model: &mut Model) -> Vec<Command> {
+    let Value::Time(time) = of_row(model, "time") else {
+        model.note = Some("pick a range on rows that have a time".to_owned());
+        return Vec::new();
+    };
+    let Some(start) = model.range_start.take() else {
+        model.range_start = Some(time);
+        model.note = Some("range: now `v` on its other end".to_owned());
+        return Vec::new();
+    };
+    let moment = |ns: i64| crate::time::rfc3339(u64::try_from(ns).unwrap_or(0));
+    let condition = format!("time between '{}' and '{}'", moment(start.min(time)), moment(start.max(time)));
+    let query = query_text::filter(&model.pane().query, &condition);
+    enter_query(model, query)
+}
+
+fn mark_row(model: &mut Model) {
+    let Value::U64(id) = of_row(model, "id") else {
+        model.note = Some("only exchanges can be marked".to_owned());
+        return;
+    };
+    let marked = &mut model.pane_mut().marked;
+    if !marked.remove(&id) {
+        marked.insert(id);
+    }
+    move_row(model, Action::Down);
+}
+
+/// The query for the marked rows, or for all.
+pub(super) fn marked_rows(model: &Model) -> String {
+    let pane = model.pane();
+    if pane.marked.is_empty() {
+        return pane.query.clone();
+    }
+    let ids: Vec<_> = pane.marked.iter().map(u64::to_string).collect();
+    query_text::filter(&pane.query, &format!("id in ({})", ids.join(", ")))
+}
+
+fn to_error(model: &mut Model, forward: bool) {
+    let pane = model.pane();
+    let Some(table) = &pane.answer else { return };
+    let failed =
+        |row: &usize| table.column("error").is_some_and(|column| table.value(*row, column) == Value::Bool(true));
+    let found = match forward {
+        true => (pane.row + 1..table.height()).find(failed),
+        false => (0..pane.row).rev().find(failed),
+    };
+    match found {
+        Some(row) => {
+            model.pane_mut().row = row;
+            keep_in_view(model);
+        }
+        None => model.note = Some("no further error".to_owned()),
+    }
+}
+
+fn saved(model: &mut Model) {
+    let own = model.saved.iter().map(|(name, query)| (name.clone(), query.clone(), query.clone()));
+    let built_in = SAVED.iter().map(|(name, query)| ((*name).to_owned(), (*query).to_owned(), (*query).to_owned()));
+    let items = own.chain(built_in).collect();
+    choose(model, "Saved queries", items);
+}
+
+fn show_findings(model: &mut Model) {
+    if model.findings.is_empty() {
+        model.note = Some("nothing was found to be wrong so far".to_owned());
+        return;
+    }
+    let items =
+        model.findings.iter().map(|finding| (finding.text.clone(), String::new(), finding.query.clone())).collect();
+    choose(model, "Findings", items);
+}
+
+/// The exchange as a command that repeats it.
+pub(super) fn copy(model: &mut Model) -> Vec<Command> {
+    let Some(row) = model.detail.as_ref().and_then(|detail| detail.row.as_ref().filter(|row| row.height() > 0)) else {
+        model.note = Some("open the row first (Enter): copied is the exchange in full".to_owned());
+        return Vec::new();
+    };
+    let text = |name: &str| match row.column(name).map(|column| row.value(0, column)) {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(show(&value, name)),
+    };
+    let protocol = model.detail.as_ref().map_or("", |detail| detail.protocol.as_str());
+    let command = match protocol {
+        "http" => curl(&text, row),
+        "pgsql" => format!("psql -c {}", shell(&text("query").unwrap_or_default())),
+        "dns" => format!("dig {} {}", shell(&text("name").unwrap_or_default()), text("type").unwrap_or_default()),
+        _ => {
+            model.note = Some(format!("no command repeats a {protocol} exchange"));
+            return Vec::new();
+        }
+    };
+    model.note = Some(command.clone());
+    vec![Command::Copy(command)]
+}
+
+fn curl(text: &dyn Fn(&str) -> Option<String>, row: &Table) -> String {
+    let scheme = text("scheme").unwrap_or_else(|| "http".to_owned());
+    let host = text("host").unwrap_or_else(|| "localhost".to_owned());
+    let query = text("query").map(|query| format!("?{query}")).unwrap_or_default();
+    let url = format!("{scheme}://{host}{}{query}", text("path").unwrap_or_default());
+    let mut command = format!("curl -X {} {}", text("method").unwrap_or_default(), shell(&url));
+    if let Some(Value::Headers(fields)) = row.column("req_headers").map(|column| row.value(0, column)) {
+        for (name, value) in fields {
+            let (Some(name), Some(value)) = (name, value) else { continue };
+            if name.starts_with(':') || matches!(name.as_str(), "host" | "content-length" | "connection") {
+                continue;
+            }
+            // A mask stands for what only the user knows.
+            let masked = value.contains("***(");
+            let variable = name.to_uppercase().replace('-', "_");
+            let field = if masked { format!("\"{name}: ${variable}\"") } else { shell(&format!("{name}: {value}")) };
+            command.push_str(&format!(" -H {field}"));
+        }
+    }
+    let body = row.column("req_body").map(|column| row.value(0, column));
+    if let Some(Value::Blob(body)) = body.filter(|body| *body != Value::Blob(Vec::new())) {
+        command.push_str(&format!(" --data-raw {}", shell(&String::from_utf8_lossy(&body))));
+    }
+    command
+}
+
+fn shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Queries that are always there.
+const SAVED: &[(&str, &str)] = &[
+    ("failing requests", "requests where error | sort time desc | take 500"),
+    ("slowest requests", "requests where role = 'server' or twin is null | sort latency desc | take 100"),
+    ("status classes over time", "http | summarize n=count() by bin(time, 1s), class(status)"),
+    (
+        "failing gRPC methods",
+        "grpc where status_name != 'OK' | summarize count(), p99(latency) by rpc_service, method, status_name",
+    ),
+    ("failing SQL", "pgsql where sqlstate is not null | count by sqlstate, message"),
+    ("TLS handshakes", "tls | sort time desc | take 500"),
+    ("encrypted and not read", "tls where not decrypted | count by process, reason"),
+    (
+        "bytes by process",
+        "conns | summarize sent=sum(bytes_sent), received=sum(bytes_received) by process, remote_addr | sort sent desc",
+    ),
+];

@@ -1,0 +1,63 @@
+//! Help, and lists to choose from.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::super::format::{cut, safe};
+use super::super::keys::BINDINGS;
+use super::super::model::{Chooser, Model};
+use super::put;
+
+/// Every key and what it does.
+pub(super) fn help(model: &Model, scroll: usize, buffer: &mut Buffer, area: Rect) {
+    let theme = model.theme;
+    let mut lines = vec![("Keys".to_owned(), theme.heading())];
+    for binding in BINDINGS.iter().filter(|binding| !binding.help.is_empty()) {
+        lines.push((format!("  {:9} {}", binding.name, binding.help), Style::new()));
+    }
+    lines.push((String::new(), Style::new()));
+    lines.push((
+        "Every screen is made by the query in its third line; `/` edits it. Some to try:".to_owned(),
+        theme.heading(),
+    ));
+    for example in EXAMPLES {
+        lines.push((format!("  {example}"), theme.name()));
+    }
+    let last = lines.len().saturating_sub(usize::from(area.height));
+    for (place, (text, style)) in (0..area.height).zip(lines.iter().skip(scroll.min(last))) {
+        put(buffer, area, place, &cut(text, usize::from(area.width), theme.ellipsis()), *style);
+    }
+}
+
+/// A list to choose from.
+pub(super) fn chooser(model: &Model, chooser: &Chooser, buffer: &mut Buffer, area: Rect) {
+    let theme = model.theme;
+    let width = usize::from(area.width);
+    put(buffer, area, 0, chooser.title, theme.heading());
+    let mut line = 1;
+    for (index, (name, detail, _)) in chooser.items.iter().enumerate() {
+        let chosen = index == chooser.chosen;
+        let style = if chosen { theme.cursor() } else { Style::new() };
+        put(buffer, area, line, &cut(&format!("  {}", safe(name)), width, theme.ellipsis()), style);
+        line += 1;
+        if !detail.is_empty() {
+            put(buffer, area, line, &cut(&format!("      {}", safe(detail)), width, theme.ellipsis()), theme.faint());
+            line += 1;
+        }
+        // What is cut off of a chosen line follows below it.
+        let rest: String = safe(name).chars().skip(width.saturating_sub(3)).collect();
+        if chosen && !rest.is_empty() {
+            put(buffer, area, line, &cut(&format!("    {rest}"), width, theme.ellipsis()), theme.faint());
+            line += 1;
+        }
+    }
+}
+
+const EXAMPLES: [&str; 5] = [
+    "http where status >= 500 and latency > 200ms",
+    "http | summarize n=count(), p99(latency) by route | sort p99 desc",
+    "pgsql | summarize calls=count(), total=sum(latency) by shape | top 10 by total",
+    "dns where rcode != 'NOERROR' | count by name, rcode",
+    "requests where error since 5m",
+];
