@@ -6,6 +6,7 @@ use super::body::Body;
 use super::hpack::{Decoder, Field, FieldList};
 use crate::event::Timestamp;
 use crate::session::{Exchange, Timing};
+use crate::stream::Hole;
 
 /// What is known of an exchange under way.
 #[derive(Debug)]
@@ -86,12 +87,14 @@ impl Open {
         let status = section.fields.as_ref().and_then(|list| status(&list.fields, decoder));
         let is_interim = !section.end_stream && status.is_some_and(|status| (100..200).contains(&status));
         let has_begun = self.timing.response_start.is_some();
-        // What was taken for the final response was an interim one of which the status was not known.
-        let comes_again = status.is_some() && !self.response_body.is_begun();
         if is_interim {
             return;
         }
-        if !has_begun || comes_again {
+        // Trailers end the stream (RFC 9113, 8.1), and have no status. What was taken for the final response may have been
+        // an interim one of which the status was not known.
+        let may_be_trailers = section.end_stream && status.is_none() && (has_begun || !self.is_head_due());
+        let may_be_head = !has_begun || (status.is_some() && !self.response_body.is_begun());
+        if may_be_head && !may_be_trailers {
             self.timing.response_start = Some(section.start);
             if let Some(list) = section.fields {
                 self.response_body.describe(&list.fields, decoder);
@@ -103,6 +106,11 @@ impl Open {
         if section.end_stream {
             self.end_response(section.end);
         }
+    }
+
+    /// The next header block of the server can only begin the response: none has come, and none was missed.
+    pub(super) fn is_head_due(&self) -> bool {
+        self.timing.response_start.is_none() && !self.response_body.is_begun()
     }
 
     pub(super) fn end_request(&mut self, time: Timestamp) {
@@ -132,7 +140,7 @@ impl Open {
     }
 
     /// Any number of frames of this direction went by unseen.
-    pub(super) fn lose(&mut self, of_request: bool, lost: bool) {
+    pub(super) fn lose(&mut self, of_request: bool, hole: Option<Hole>) {
         let (done, body) = if of_request {
             (self.request_done, &mut self.request_body)
         } else {
@@ -140,8 +148,8 @@ impl Open {
         };
         if !done {
             body.lose();
-            self.gap |= lost;
-            self.truncated |= !lost;
+            self.gap |= hole.is_some_and(|hole| hole.lost);
+            self.truncated |= hole.is_some_and(|hole| !hole.lost && hole.len > 0);
         }
     }
 

@@ -72,13 +72,19 @@ pub(super) struct Reader {
     state: State,
     /// What the last unit borrowed: consumed at the next call.
     lent: usize,
+    /// Largest frame that may come.
     max_frame: u32,
+    /// Largest frame that is known to be allowed.
+    allowed: u32,
+    /// No byte will come any more.
+    ended: bool,
 }
 
 impl Reader {
     /// Of the side that sends the preface.
     pub(super) fn of_client(midstream: bool) -> Self {
-        Self { state: State::Preface, lent: 0, max_frame: if midstream { LARGEST_FRAME_JOINED } else { LARGEST_FRAME } }
+        let max_frame = if midstream { LARGEST_FRAME_JOINED } else { LARGEST_FRAME };
+        Self { state: State::Preface, lent: 0, max_frame, allowed: LARGEST_FRAME, ended: false }
     }
 
     /// Of the other side.
@@ -89,11 +95,17 @@ impl Reader {
 
     /// The peer allows frames up to this size.
     pub(super) fn allow(&mut self, max_frame: u32) {
-        self.max_frame = self.max_frame.max(max_frame.min((1 << 24) - 1));
+        self.allowed = self.allowed.max(max_frame.min((1 << 24) - 1));
+        self.max_frame = self.max_frame.max(self.allowed);
     }
 
-    /// The next unit; null until more bytes come.
-    pub(super) fn next<'a>(&mut self, stream: &'a mut DataStream) -> Option<Unit<'a>> {
+    /// No byte will come any more: what waits for some is decided as it stands.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// The next unit; null until more bytes come. `is_open` says which streams are under way.
+    pub(super) fn next<'a>(&mut self, stream: &'a mut DataStream, is_open: &dyn Fn(u32) -> bool) -> Option<Unit<'a>> {
         stream.consume(std::mem::take(&mut self.lent));
         loop {
             let step = match self.state {
@@ -101,7 +113,7 @@ impl Reader {
                 State::Frame => self.frame(stream),
                 State::Data { .. } => self.data(stream),
                 State::Damaged { .. } => self.damaged(stream),
-                State::Lost { fresh } => self.lost(stream, fresh),
+                State::Lost { fresh } => self.lost(stream, fresh, is_open),
             };
             return match step {
                 Step::Again => continue,
@@ -239,17 +251,23 @@ impl Reader {
         if rest > 0 { Step::Give(Unit::Skipped(rest as u64)) } else { Step::Again }
     }
 
-    fn lost(&mut self, stream: &mut DataStream, fresh: bool) -> Step {
+    fn lost(&mut self, stream: &mut DataStream, fresh: bool, is_open: &dyn Fn(u32) -> bool) -> Step {
         if let Some(hole) = stream.hole() {
             let len = stream.skip(hole.len).bytes;
             self.state = State::Lost { fresh: true };
             return Step::Give(Unit::Lost(Hole { len, lost: hole.lost }));
         }
-        let last = is_broken_off(stream) || stream.end_time().is_some();
+        let broken_off = is_broken_off(stream);
+        let last = self.ended || broken_off || stream.end_time().is_some();
         let bytes = stream.bytes();
         if fresh {
+            // DATA that goes on beyond what is there cannot show what it is; other frames can.
+            let is_data = |head: &Head| {
+                let is_whole = bytes.len().saturating_sub(Head::LENGTH) >= head.payload_len();
+                head.kind == kind::DATA && (is_open(head.stream) || (broken_off && !is_whole))
+            };
             match Head::parse(bytes) {
-                Some(head) if sync::is_plausible(&head, self.max_frame) => {
+                Some(head) if is_data(&head) && sync::is_plausible(&head, self.allowed) => {
                     self.state = State::Frame;
                     return Step::Again;
                 }
@@ -258,7 +276,7 @@ impl Reader {
             }
         }
         self.state = State::Lost { fresh: false };
-        let skip = match sync::find(bytes, self.max_frame, last) {
+        let skip = match sync::find(bytes, self.allowed, last) {
             Boundary::At(offset) => {
                 self.state = State::Frame;
                 offset
@@ -266,9 +284,12 @@ impl Reader {
             Boundary::NotBefore(offset) => offset,
         };
         stream.consume(skip);
-        match (skip, &self.state) {
-            (0, State::Frame) => Step::Again,
-            (0, _) => Step::Wait,
+        match (skip, &mut self.state) {
+            (0, State::Lost { fresh: still_fresh }) => {
+                *still_fresh = fresh;
+                Step::Wait
+            }
+            (0, _) => Step::Again,
             _ => Step::Give(Unit::Skipped(skip as u64)),
         }
     }

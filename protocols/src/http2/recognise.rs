@@ -1,6 +1,6 @@
 //! Whether bytes are HTTP/2.
 
-use super::LARGEST_FRAME_JOINED;
+use super::LARGEST_FRAME;
 use super::frame::{self, Head, PREFACE, Payload, flag, kind};
 use super::hpack::Decoder;
 use super::sync::{self, Boundary};
@@ -58,7 +58,7 @@ const LARGEST_SETTINGS: u32 = 6 * 32;
 fn midstream(glimpse: &Glimpse<'_>) -> Guess {
     let bytes = glimpse.bytes.get(..MOST_LOOKED_AT).unwrap_or(glimpse.bytes);
     let more = !glimpse.complete && bytes.len() < MOST_LOOKED_AT;
-    let start = match sync::find(bytes, LARGEST_FRAME_JOINED, !more) {
+    let start = match sync::find(bytes, LARGEST_FRAME, !more) {
         Boundary::At(offset) => offset,
         // Calls mostly begin where frames do: what could be a first head is waited for. Other bytes are not: what
         // follows them will be looked at anew.
@@ -75,7 +75,7 @@ fn midstream(glimpse: &Glimpse<'_>) -> Guess {
 /// Whether bytes too few for a head, or for what it announces, can be its beginning.
 fn may_begin(bytes: &[u8]) -> bool {
     match Head::parse(bytes) {
-        Some(head) => sync::is_plausible(&head, LARGEST_FRAME_JOINED),
+        Some(head) => sync::is_plausible(&head, LARGEST_FRAME),
         None => bytes.first() == Some(&0) && bytes.get(3).is_none_or(|kind| *kind <= kind::CONTINUATION),
     }
 }

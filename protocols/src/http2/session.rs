@@ -58,7 +58,8 @@ impl Http2 {
     fn step(&mut self, direction: Direction, streams: &mut Streams, sink: &mut Sink<'_>) -> bool {
         let is_client = direction == self.requests;
         let side = if is_client { &mut self.client } else { &mut self.server };
-        let Some(event) = side.next(&mut streams[direction]) else { return false };
+        let open = &self.open;
+        let Some(event) = side.next(&mut streams[direction], &|id| open.contains_key(&id)) else { return false };
         match event {
             Event::Preface => {
                 self.midstream = false;
@@ -92,7 +93,7 @@ impl Http2 {
             }
             Event::GoAway(last) if !is_client => self.go_away(last, sink),
             Event::Lost(hole) => {
-                self.lost(is_client, hole);
+                self.lost(is_client, Some(hole));
                 if !is_client {
                     let time = streams[direction].last_mark().map(|mark| mark.time);
                     self.pass_unseen(hole.len, time, sink);
@@ -100,6 +101,7 @@ impl Http2 {
             }
             Event::Skipped(bytes) => {
                 sink.skipped(bytes);
+                self.lost(is_client, None);
                 if !is_client {
                     let time = streams[direction].last_mark().map(|mark| mark.time);
                     self.pass_unseen(bytes, time, sink);
@@ -154,7 +156,7 @@ impl Http2 {
     /// A header block of the server: a response (RFC 9113, 8.1), or its trailers.
     fn answers(&mut self, stream: u32, section: Section, sink: &mut Sink<'_>) {
         let Some(open) = self.open.get_mut(&stream) else { return };
-        if open.timing.response_start.is_none()
+        if open.is_head_due()
             && let Some(list) = &section.fields
         {
             reveal::response(&list.fields, &mut self.server.decoder);
@@ -225,10 +227,10 @@ impl Http2 {
         }
     }
 
-    /// Frames of one side went by unseen.
-    fn lost(&mut self, is_client: bool, hole: Hole) {
+    /// Frames of one side went by unseen, in a hole or not understood.
+    fn lost(&mut self, is_client: bool, hole: Option<Hole>) {
         for open in self.open.values_mut() {
-            open.lose(is_client, hole.lost || hole.len == 0);
+            open.lose(is_client, hole);
         }
     }
 
@@ -315,6 +317,8 @@ impl Session for Http2 {
     }
 
     fn finish(&mut self, streams: &mut Streams, _closed: bool, sink: &mut Sink<'_>) {
+        self.client.reader.end();
+        self.server.reader.end();
         self.advance(streams, sink);
         while let Some((stream, open)) = self.open.pop_first() {
             self.give(open, stream, true, sink);

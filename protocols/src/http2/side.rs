@@ -76,9 +76,9 @@ impl Side {
         }
     }
 
-    /// The next event; null until more bytes come.
-    pub(super) fn next<'a>(&mut self, stream: &'a mut DataStream) -> Option<Event<'a>> {
-        Some(match self.reader.next(stream)? {
+    /// The next event; null until more bytes come. `is_open` says which streams are under way.
+    pub(super) fn next<'a>(&mut self, stream: &'a mut DataStream, is_open: &dyn Fn(u32) -> bool) -> Option<Event<'a>> {
+        Some(match self.reader.next(stream, is_open)? {
             Unit::Preface => Event::Preface,
             Unit::Body(id, bytes) => Event::Body(id, bytes),
             Unit::BodyHole(id, hole) => Event::BodyHole(id, hole),

@@ -2,9 +2,10 @@
 //!
 //! A frame's head is only weakly telling (a length and two small numbers), so one is believed where what it announces is
 //! there: a control frame of exactly the right form, a header block that decodes to proper fields, or a chain of heads
-//! each of which ends where the next begins. Which offset is found depends on the bytes alone, never on how many of them
-//! have come so far.
+//! each of which ends where the next begins. Which offset is found depends on the bytes, not on how many of them have come
+//! so far; but for what looks like frames within frames, which takes damage or malice.
 
+use super::LARGEST_FRAME;
 use super::frame::{self, Head, Payload, flag, kind};
 use super::hpack::Decoder;
 
@@ -27,19 +28,25 @@ pub(super) enum Boundary {
 }
 
 /// The first boundary in `bytes`. `max` is the largest frame; with `last`, no byte follows for now.
+///
+/// While a weak head waits for what it announces, a frame behind it that is proof by itself and does not lie on its chain
+/// shows that it was none.
 pub(super) fn find(bytes: &[u8], max: u32, last: bool) -> Boundary {
+    let mut waiting = None;
     let mut offset = 0;
     while let Some(rest) = bytes.get(offset..) {
         if rest.len() < Head::LENGTH {
             break;
         }
         match verify(rest, max) {
-            Verdict::Frame => return Boundary::At(offset),
-            Verdict::NeedMore if !last => return Boundary::NotBefore(offset),
-            Verdict::No | Verdict::NeedMore => offset = offset.saturating_add(1),
+            Verdict::Proof => return Boundary::At(offset),
+            Verdict::Chain if waiting.is_none() => return Boundary::At(offset),
+            Verdict::NeedMore if !last && waiting.is_none() => waiting = Some(offset),
+            Verdict::Chain | Verdict::No | Verdict::NeedMore => {}
         }
+        offset = offset.saturating_add(1);
     }
-    Boundary::NotBefore(if last { bytes.len() } else { offset.min(bytes.len()) })
+    Boundary::NotBefore(waiting.unwrap_or(if last { bytes.len() } else { offset.min(bytes.len()) }))
 }
 
 /// Whether a head is one that a sound peer could send, to a stream that may exist. Stricter than [`Head::check`]: no
@@ -55,11 +62,16 @@ pub(super) fn is_plausible(head: &Head, max: u32) -> bool {
         kind::PRIORITY | kind::RST_STREAM | kind::GOAWAY | kind::WINDOW_UPDATE => 0,
         _ => return false,
     };
-    // An empty DATA frame is only sent for its END_STREAM, an empty header block never; and bodies of pushed streams
-    // (even ones) are too rare to be looked for.
     let is_odd = match head.kind {
+        // Only sent for its END_STREAM; and bodies of pushed streams (even ones) are too rare to be looked for.
         kind::DATA => head.length == 0 && !head.has(END_STREAM) || head.stream.is_multiple_of(2),
-        kind::HEADERS => head.length == 0,
+        // Header blocks are split only where they do not fit.
+        kind::HEADERS => {
+            head.length == 0
+                || head.stream.is_multiple_of(2)
+                || !head.has(END_HEADERS) && !matches!(head.length, LARGEST_FRAME | LARGEST_CONTROL)
+        }
+        kind::PUSH_PROMISE => !head.has(END_HEADERS),
         _ => false,
     };
     let is_too_large = head.kind != kind::DATA && head.length > LARGEST_CONTROL;
@@ -67,14 +79,17 @@ pub(super) fn is_plausible(head: &Head, max: u32) -> bool {
 }
 
 enum Verdict {
-    Frame,
+    /// This frame shows it by itself.
+    Proof,
+    /// This one and those that follow it show it.
+    Chain,
     No,
     NeedMore,
 }
 
 /// Whether frames begin here.
 fn verify(mut bytes: &[u8], max: u32) -> Verdict {
-    for _ in 0..CHAIN {
+    for link in 0..CHAIN {
         let Some(head) = Head::parse(bytes) else { return Verdict::NeedMore };
         if !is_plausible(&head, max) {
             return Verdict::No;
@@ -85,13 +100,14 @@ fn verify(mut bytes: &[u8], max: u32) -> Verdict {
             None if head.kind == kind::SETTINGS && !is_known_setting(rest) => return Verdict::No,
             None => return Verdict::NeedMore,
             Some((payload, after)) => match strength(&head, payload) {
-                Strength::Proof => return Verdict::Frame,
+                Strength::Proof if link == 0 => return Verdict::Proof,
+                Strength::Proof => return Verdict::Chain,
                 Strength::Contradiction => return Verdict::No,
                 Strength::Weak => bytes = after,
             },
         }
     }
-    Verdict::Frame
+    Verdict::Chain
 }
 
 /// Identifiers in use go up to 0x10; others are rare enough (RFC 9113, 6.5.2 and the IANA registry).
@@ -108,9 +124,11 @@ enum Strength {
 fn strength(head: &Head, payload: &[u8]) -> Strength {
     let Ok(parsed) = frame::parse(head, payload) else { return Strength::Contradiction };
     let is_right = match parsed {
+        // Nine bytes that other protocols send too.
+        Payload::Settings(_) if payload.is_empty() => return Strength::Weak,
         Payload::Settings(_) => is_known_setting(payload),
         Payload::RstStream(code) | Payload::GoAway(_, code) => code <= HIGHEST_ERROR,
-        Payload::WindowUpdate(_) | Payload::Ping | Payload::Priority => true,
+        Payload::WindowUpdate(_) | Payload::Ping => true,
         Payload::Headers(block) | Payload::PushPromise(_, block)
             if head.has(flag::END_HEADERS) && head.length <= LARGEST_BLOCK =>
         {
@@ -162,7 +180,7 @@ mod tests {
 
     #[test]
     fn behind_the_rest_of_a_body() {
-        for frame in [GET, PING, b"\0\0\x04\x08\0\0\0\0\x01\0\0\x10\0", b"\0\0\0\x04\x01\0\0\0\0"] {
+        for frame in [GET, PING, b"\0\0\x04\x08\0\0\0\0\x01\0\0\x10\0"] {
             let bytes = [b"<p>the end of a body</p>", frame].concat();
             check(&bytes, false, Boundary::At(24));
         }
@@ -177,6 +195,14 @@ mod tests {
         check(&[b"abc", HELLO, b"more of another protocol"].concat(), false, Boundary::NotBefore(17 + 24 - 8));
         check(&[0; 100], false, Boundary::NotBefore(92));
         check(&[], false, Boundary::NotBefore(0));
+    }
+
+    #[test]
+    fn proof_behind_a_weak_head() {
+        // 1024 bytes of DATA on stream 1, or the end of something else?
+        let weak = b"\0\x04\0\0\0\0\0\0\x01";
+        check(&[weak, &b"abc"[..]].concat(), false, Boundary::NotBefore(0));
+        check(&[weak, &b"abc"[..], GET].concat(), false, Boundary::At(12));
     }
 
     #[test]

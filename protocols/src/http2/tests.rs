@@ -1,6 +1,8 @@
 //! Connections made by hand, from bytes to exchanges.
 
+mod corpora;
 mod midstream;
+mod properties;
 mod wire;
 
 use super::frame::{flag, kind};

@@ -165,11 +165,6 @@ impl Wire {
         self.session.memory()
     }
 
-    /// Bytes that wait to be read.
-    pub(super) fn unread(&self) -> usize {
-        self.streams[Direction::Sent].bytes().len() + self.streams[Direction::Received].bytes().len()
-    }
-
     fn take(&mut self, steps: Vec<Step>) {
         for step in steps {
             match step {
