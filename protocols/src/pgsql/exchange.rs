@@ -94,6 +94,13 @@ impl Open {
         self.lost |= message.lost;
     }
 
+    /// The answer was another's.
+    pub(super) fn forget_answer(&mut self) {
+        let Self { response_start, response_end, tag, failure, data_rows, response_bytes, idle_before, .. } = self;
+        (*response_start, *response_end, *tag, *failure) = (None, None, None, None);
+        (*data_rows, *response_bytes, *idle_before) = (0, 0, None);
+    }
+
     pub(super) fn is_answered(&self) -> bool {
         self.response_end.is_some()
     }

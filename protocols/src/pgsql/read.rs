@@ -73,6 +73,8 @@ pub(super) struct Reader {
     partial: Option<Partial>,
     /// The message in `partial` is complete.
     gathered: bool,
+    /// Nothing has been read yet: a client is most likely joined between two of its calls, so between messages.
+    fresh: bool,
     /// Bytes passed over without being understood, not yet told.
     pub(super) skipped: u64,
 }
@@ -93,7 +95,7 @@ struct Partial {
 
 impl Reader {
     pub(super) fn new(side: Side, mode: Mode) -> Self {
-        Self { side, mode, partial: None, gathered: false, skipped: 0 }
+        Self { side, mode, partial: None, gathered: false, fresh: side == Side::Frontend, skipped: 0 }
     }
 
     /// Roughly how many bytes it holds.
@@ -237,13 +239,14 @@ impl Reader {
         let bytes = stream.bytes();
         for offset in 0..bytes.len() {
             let rest = bytes.get(offset..).unwrap_or_default();
-            let found = wire::chain(self.side, rest, last);
+            let found = wire::chain(self.side, rest, last, self.fresh && offset == 0);
             if found == Chain::No {
                 continue;
             }
             let noise = offset > 0;
             self.skip_noise(stream, offset);
             if found == Chain::Yes {
+                self.fresh = false;
                 self.mode = Mode::Messages;
                 return if noise { Next::Noise } else { self.next_message(stream) };
             }
@@ -256,6 +259,7 @@ impl Reader {
 
     fn skip_noise(&mut self, stream: &mut DataStream, count: usize) {
         stream.consume(count);
+        self.fresh &= count == 0;
         self.skipped = self.skipped.saturating_add(count as u64);
     }
 

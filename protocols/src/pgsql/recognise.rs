@@ -25,8 +25,8 @@ pub(super) fn recognise(glimpse: &Glimpse<'_>) -> Guess {
     let is_port = |port: Option<u16>| matches!(port, Some(PORT | POOLER_PORT));
     let from_server = is_port(glimpse.source_port);
     let to_server = is_port(glimpse.destination_port);
-    let request = wire::chain(Side::Frontend, bytes, complete);
-    let response = wire::chain(Side::Backend, bytes, complete);
+    let request = wire::chain(Side::Frontend, bytes, complete, false);
+    let response = wire::chain(Side::Backend, bytes, complete, false);
     match (request, response) {
         (Chain::Yes, Chain::Yes) if from_server && !to_server => Guess::Response,
         (Chain::Yes, _) => Guess::Request,

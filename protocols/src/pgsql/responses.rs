@@ -18,10 +18,10 @@ impl Talk {
             b'A' => {}
             b'N' => self.notice(message),
             b'Z' => self.ready_for_query(message, sink),
-            _ if self.is_early(message) => {}
+            _ if self.doubted || self.is_early(message) => {}
             b'E' => self.error(message, sink),
             b'R' | b'K' | b'v' => self.login_answer(message),
-            _ if self.uncertain => self.answer_if_alone(message),
+            _ if self.uncertain && !self.is_whole() => self.answer_if_alone(message),
             _ => self.answer(message, sink),
         }
     }
@@ -121,10 +121,18 @@ impl Talk {
             (_, tag) => !b"123CDGHITVWcdnst".contains(&tag),
         };
         if !fits {
-            self.uncertain = true;
+            self.mismatch();
         } else if b"123CInsT".contains(&message.tag) {
             self.queue.pop_front();
         }
+    }
+
+    /// An answer that the request at the front cannot have.
+    fn mismatch(&mut self) {
+        if self.uncertain {
+            self.doubt();
+        }
+        self.uncertain = true;
     }
 
     fn row(&mut self, id: Option<u64>, message: &Message<'_>) {
@@ -212,6 +220,16 @@ impl Talk {
         next.unwrap_or(&mut self.begun).append(&mut freed);
     }
 
+    /// While the count may be off: only one batch waits, and nothing is missing since it began. Then the answers are its
+    /// own, if they fit what it expects, message by message. (The beginning of the batch itself may have gone by unseen: its
+    /// answers do not fit, and all of them are [forgotten](Self::doubt).)
+    fn is_whole(&self) -> bool {
+        let Some(first) = self.queue.front() else { return false };
+        let batches = self.queue.iter().filter(|place| place.ends_batch()).count();
+        let seen = self.queue.iter().all(|place| !matches!(place.expect, Expect::Unseen));
+        batches <= 1 && seen && self.torn.is_none_or(|torn| torn < first.begin.mark.time)
+    }
+
     /// While the count may be off: an answer belongs to the only exchange that it can belong to, or to none.
     fn answer_if_alone(&mut self, message: &Message<'_>) {
         let Some(id) = self.alone() else { return };
@@ -265,7 +283,11 @@ impl Talk {
                     self.fail(id, failure, end);
                 }
             }
-            Some((Expect::Query { .. }, _)) => self.fail_query(message, failure, sink),
+            Some((Expect::Query { .. }, _)) if !self.uncertain || self.is_whole() => {
+                self.fail_query(message, failure, sink);
+            }
+            // It may be that of an earlier statement of the same batch, and the server skips all that was seen of it.
+            Some(_) if self.uncertain && self.is_whole() => self.doubt(),
             Some(_) if self.uncertain => {
                 if let Some(id) = self.alone() {
                     self.count(Some(id), message);
@@ -372,7 +394,7 @@ impl Talk {
     fn ready_if_alone(&mut self, time: Timestamp, txn: Txn, sink: &mut Sink<'_>) {
         let begun = self.queue.iter().filter(|place| place.ends_batch() && place.begin.mark.time <= time).count();
         if begun == 1 {
-            let sure = self.alone().is_some();
+            let sure = !self.doubted && (self.is_whole() || self.alone().is_some());
             while let Some(place) = self.queue.pop_front() {
                 let ends = place.ends_batch();
                 self.end_place(place, time, sink);
@@ -381,7 +403,10 @@ impl Talk {
                 }
             }
             self.release(sure.then_some(txn), sink);
+        } else if begun == 0 && !self.queue.is_empty() && self.torn.is_none() {
+            self.doubt();
         }
+        self.doubted = false;
         // Requests went by unseen, and so did their answers.
         if self.queue.iter().all(|place| matches!(place.expect, Expect::Unseen)) {
             self.queue.clear();

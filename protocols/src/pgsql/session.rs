@@ -52,6 +52,11 @@ impl PgsqlSession {
             let next = self.back.next(&mut streams[self.requests.reverse()]);
             self.next_back = Some(next).filter(|next| *next != Next::Wait);
         }
+        if let (None, Some(back)) = (self.next_front, self.next_back)
+            && self.must_wait(back, streams)
+        {
+            return false;
+        }
         match (self.next_front, self.next_back) {
             (None, None) => return false,
             (Some(front), back) if back.is_none_or(|back| self.is_first(front, back)) => {
@@ -65,6 +70,13 @@ impl PgsqlSession {
             (Some(_), None) => return false,
         }
         true
+    }
+
+    /// Whether the server's turn has to wait for requests: some have come already, but not what goes before them.
+    fn must_wait(&self, back: Next, streams: &Streams) -> bool {
+        let waiting = streams[self.requests].waiting_since();
+        let unmatched = self.talk.uncertain || self.talk.queue.is_empty();
+        unmatched && matches!((waiting, time(back)), (Some(waiting), Some(back)) if waiting <= back)
     }
 
     /// Whether the client's turn comes before the server's. While every message was seen, the answers wait for their
@@ -187,7 +199,7 @@ impl Session for PgsqlSession {
 
     fn finish(&mut self, streams: &mut Streams, _closed: bool, sink: &mut Sink<'_>) {
         self.advance(streams, sink);
-        self.talk.abandon(sink);
+        self.talk.abandon(true, sink);
         self.over = true;
     }
 

@@ -97,6 +97,10 @@ pub(super) struct Talk {
     /// The server reads COPY data, and takes no Sync.
     pub(super) copying: bool,
     pub(super) uncertain: bool,
+    /// When bytes were missing last.
+    pub(super) torn: Option<Timestamp>,
+    /// The answers up to the next ReadyForQuery are those of another batch, at least in part.
+    pub(super) doubted: bool,
     pub(super) rest: Option<Rest>,
     /// Last ReadyForQuery.
     pub(super) ready: Option<(Timestamp, Txn)>,
@@ -119,6 +123,8 @@ impl Talk {
             copy: None,
             copying: false,
             uncertain: true,
+            torn: None,
+            doubted: false,
             rest: None,
             ready: None,
             started: false,
@@ -169,7 +175,7 @@ impl Talk {
         let full =
             self.open.len() >= self.most_open || self.queue.len() >= self.most_open.saturating_mul(PLACES_PER_EXCHANGE);
         if full {
-            self.abandon(sink);
+            self.abandon(false, sink);
             self.uncertain = true;
             return;
         }
@@ -178,12 +184,12 @@ impl Talk {
         }
         match self.rest {
             Some(Rest::Ready(time)) if time <= start => {
-                self.abandon(sink);
+                self.abandon(false, sink);
                 self.uncertain = false;
             }
             Some(Rest::Hole(time)) if time <= start => {
                 self.end_in_hole(time);
-                self.abandon(sink);
+                self.abandon(false, sink);
             }
             _ => {}
         }
@@ -200,17 +206,18 @@ impl Talk {
         }
     }
 
-    /// Gives up waiting for all that is open.
-    pub(super) fn abandon(&mut self, sink: &mut Sink<'_>) {
+    /// Gives up waiting for all that is open. `cut_short`: because the connection has ended.
+    pub(super) fn abandon(&mut self, cut_short: bool, sink: &mut Sink<'_>) {
         self.queue.clear();
         self.begun.clear();
         self.copy = None;
         self.copying = false;
         self.skipping = false;
+        self.doubted = false;
         self.release(None, sink);
         for (id, open) in std::mem::take(&mut self.open) {
             if open.executed {
-                let cut_short = !open.is_answered();
+                let cut_short = cut_short && !open.is_answered();
                 sink.finish(open.finish(&self.identity, cut_short));
             } else {
                 sink.retract(id);
@@ -228,6 +235,7 @@ impl Talk {
             }
         }
         self.uncertain = true;
+        self.torn = Some(time);
         match side {
             Side::Backend => self.rest = Some(Rest::Hole(time)),
             Side::Frontend => {
@@ -271,6 +279,15 @@ impl Talk {
         self.complete(id, end);
     }
 
+    /// What was taken for answers was, at least in part, meant for requests unseen: forgets it.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+        self.held.clear();
+        for open in self.open.values_mut() {
+            open.forget_answer();
+        }
+    }
+
     /// Gives up an exchange that was none after all.
     pub(super) fn retract(&mut self, id: u64, sink: &mut Sink<'_>) {
         if self.open.get(&id).is_some_and(|open| !open.is_answered()) {
@@ -285,8 +302,9 @@ impl Talk {
             Some(open) if open.is_answered() => {}
             Some(open) if !open.executed => self.retract(id, sink),
             Some(_) => {
+                // It was answered, only not to us.
                 if let Some(open) = self.open.remove(&id) {
-                    sink.finish(open.finish(&self.identity, true));
+                    sink.finish(open.finish(&self.identity, false));
                 }
             }
             None => {}
@@ -315,7 +333,7 @@ impl Talk {
     /// As [`Self::release`] for those that were answered before `time`: in a pipeline the rest may take long.
     pub(super) fn release_older(&mut self, time: u64, sink: &mut Sink<'_>) {
         let is_old = |id: &u64| self.open.get(id).and_then(|open| open.response_end).is_some_and(|end| end.0 < time);
-        if !self.held.is_empty() && self.held.iter().all(is_old) {
+        if !self.uncertain && !self.held.is_empty() && self.held.iter().all(is_old) {
             self.release(None, sink);
         }
     }

@@ -41,12 +41,22 @@ fn hex(value: &[u8]) -> String {
     text
 }
 
-/// Types by their OID in `src/include/catalog/pg_type.dat`.
+/// OIDs of the arrays of those types that [`plain`] reads.
+const ARRAYS: [u32; 20] = [
+    1000, 1002, 1003, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028, 1115, 1182, 1183, 1185, 1231, 199, 2951,
+    3807,
+];
+
 fn binary(oid: u32, value: &[u8]) -> Option<String> {
+    if ARRAYS.contains(&oid) { array(value) } else { plain(oid, value) }
+}
+
+/// Types by their OID in `src/include/catalog/pg_type.dat`.
+fn plain(oid: u32, value: &[u8]) -> Option<String> {
     let text = match oid {
         16 => match value {
-            [0] => "false".to_owned(),
-            [1] => "true".to_owned(),
+            [0] => "f".to_owned(),
+            [1] => "t".to_owned(),
             _ => return None,
         },
         20 => i64::from_be_bytes(value.try_into().ok()?).to_string(),
@@ -69,6 +79,49 @@ fn binary(oid: u32, value: &[u8]) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+/// An array of one dimension, as `array_send` writes it; null for anything else.
+fn array(value: &[u8]) -> Option<String> {
+    let mut scan = Scan::new(value);
+    let (dimensions, _has_nulls, element) = (scan.u32()?, scan.u32()?, scan.u32()?);
+    let count = match dimensions {
+        0 => 0,
+        1 => {
+            let count = scan.u32()?;
+            (scan.u32()? == 1).then_some(count)?
+        }
+        _ => return None,
+    };
+    let mut text = String::from("{");
+    for index in 0..count {
+        if index > 0 {
+            text.push(',');
+        }
+        match scan.u32()? {
+            u32::MAX => text.push_str("NULL"),
+            size => push_element(&mut text, &plain(element, scan.take(size as usize)?)?),
+        }
+    }
+    text.push('}');
+    scan.is_empty().then_some(text)
+}
+
+/// In quotes where `array_out` puts it in quotes.
+fn push_element(text: &mut String, element: &str) {
+    let special = |char: char| char.is_ascii_whitespace() || matches!(char, '{' | '}' | ',' | '"' | '\\');
+    if !element.is_empty() && !element.contains(special) && !element.eq_ignore_ascii_case("null") {
+        text.push_str(element);
+        return;
+    }
+    text.push('"');
+    for char in element.chars() {
+        if matches!(char, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(char);
+    }
+    text.push('"');
 }
 
 fn uuid(value: &[u8]) -> Option<String> {
@@ -194,7 +247,7 @@ mod tests {
     /// Every binary form was taken from PostgreSQL 15: `SELECT int8send(…)`, `numeric_send(…)`, …
     #[test]
     fn binary_forms_of_the_server_read_as_the_server_writes_them() {
-        check(16, &[1], "true");
+        check(16, &[1], "t");
         check(21, &[0xff, 0xfe], "-2");
         check(23, &[0, 0, 0, 42], "42");
         check(20, &[0, 0, 0, 1, 0, 0, 0, 0], "4294967296");
@@ -218,6 +271,13 @@ mod tests {
         check(1700, &[0, 0, 0, 0, 0, 0, 0, 2], "0.00");
         check(17, &[0xde, 0xad], "\\xdead");
         check(600, &[1], "\\x01");
+        let ints =
+            [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 255, 255, 255, 255];
+        check(1007, &ints, "{7,NULL}");
+        let texts =
+            [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, b'a', b'"', b'b'];
+        check(1009, &texts, r#"{"","a\"b"}"#);
+        check(1007, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23], "{}");
     }
 
     #[test]

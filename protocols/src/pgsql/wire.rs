@@ -305,13 +305,15 @@ pub(super) enum Chain {
 /// Longest message that is waited for when the beginning of a message is sought.
 const LONGEST_SOUGHT: u32 = 256 << 10;
 
-/// Judges whether messages of `side` begin at the first of `bytes`. `last`: nothing follows without a hole.
-pub(super) fn chain(side: Side, bytes: &[u8], last: bool) -> Chain {
+/// Judges whether messages of `side` begin at the first of `bytes`. `last`: nothing follows without a hole. `likely`: there
+/// are reasons beside the bytes to think so, and one message that fits is enough.
+pub(super) fn chain(side: Side, bytes: &[u8], last: bool, likely: bool) -> Chain {
     let unsure = if last { Chain::No } else { Chain::More };
     let mut rest = bytes;
     let (mut weak, mut strong) = (0_u32, 0_u32);
     loop {
-        if strong >= 2 || weak >= 4 || (strong >= 1 && rest.is_empty()) {
+        let enough = strong >= 1 || (likely && weak >= 1);
+        if strong >= 2 || weak >= 4 || (enough && rest.is_empty()) {
             return Chain::Yes;
         }
         let Some((tag, length)) = header(rest) else {
@@ -319,9 +321,9 @@ pub(super) fn chain(side: Side, bytes: &[u8], last: bool) -> Chain {
                 None => true,
                 Some(tag) => is_known(side, *tag),
             };
-            return match (begun, strong) {
-                (true, 1..) => Chain::Yes,
-                (true, 0) => unsure,
+            return match (begun, enough) {
+                (true, true) => Chain::Yes,
+                (true, false) => unsure,
                 (false, _) => Chain::No,
             };
         };
@@ -334,7 +336,7 @@ pub(super) fn chain(side: Side, bytes: &[u8], last: bool) -> Chain {
         match (fit, rest.get(size..)) {
             (Fit::No, _) => return Chain::No,
             (Fit::Strong, None) => return Chain::Yes,
-            (Fit::Weak, None) if strong > 0 => return Chain::Yes,
+            (Fit::Weak, None) if enough => return Chain::Yes,
             (Fit::Weak, None) if length > LONGEST_SOUGHT => return Chain::No,
             (Fit::Weak, None) => return unsure,
             (Fit::Weak, Some(after)) => {

@@ -25,6 +25,8 @@ pub(super) fn failed(record: &Record, role: Option<Role>, ending: Ending) -> Opt
         Record::Pgsql(pgsql) if pgsql.sqlstate.is_some() => Some(true),
         Record::Dns(dns) => dns.rcode.as_deref().map(|rcode| !matches!(rcode, "NOERROR" | "NXDOMAIN")),
         Record::Tls(tls) if tls.alert.is_some() => Some(true),
+        // An answer that went by in a hole may have been anything.
+        Record::Pgsql(pgsql) if pgsql.tag.is_none() && pgsql.rows.is_none() && pgsql.txn.is_none() => None,
         Record::Pgsql(_) | Record::Tls(_) => (ending == Ending::Whole).then_some(false),
         Record::Conn(_) => return None,
     };
@@ -72,7 +74,9 @@ mod tests {
         let pgsql = |sqlstate: Option<&str>| {
             Record::Pgsql(Box::new(Pgsql { sqlstate: sqlstate.map(str::to_owned), ..Pgsql::default() }))
         };
-        check(pgsql(None), Ending::Whole, [Some(false); 3]);
+        let answered = Pgsql { tag: Some("SELECT 1".to_owned()), ..Pgsql::default() };
+        check(Record::Pgsql(Box::new(answered)), Ending::Whole, [Some(false); 3]);
+        check(pgsql(None), Ending::Whole, [None; 3]);
         check(pgsql(Some("42P01")), Ending::Unknown, [Some(true); 3]);
         check(pgsql(None), Ending::Unknown, [None; 3]);
 

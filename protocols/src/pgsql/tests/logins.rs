@@ -101,7 +101,6 @@ fn a_login_joined_at_its_password_is_an_auth_row() {
         (C, query("SELECT 1")),
         (S, [complete("SELECT 1"), ready(b'I')].concat()),
     ]);
-    // The password message alone does not tell the protocol; what follows it does.
-    assert_eq!(outcome.summary(), ["SELECT 1 | SELECT 1 | 1 | idle"]);
+    assert_eq!(outcome.summary(), ["AUTH | - | - | idle", "SELECT 1 | SELECT 1 | 1 | idle"]);
     assert!(!format!("{outcome:?}").contains("hunter2"));
 }
