@@ -118,3 +118,67 @@ fn rows_agree_with_tshark() {
     println!("{compared} questions of {} captures", truths.len());
     assert!(compared > 300, "{compared}");
 }
+
+/// What dig printed of one response.
+#[derive(Debug, Default)]
+struct Printed {
+    id: u16,
+    status: String,
+    flags: Vec<String>,
+    /// Type, TTL and text of each record.
+    answers: Vec<(String, u32, String)>,
+}
+
+/// Every response in the output of dig that has a header (a zone transfer's has none).
+fn printed(output: &str) -> Vec<Printed> {
+    let mut all: Vec<Printed> = Vec::new();
+    let mut inside = false;
+    for line in output.lines() {
+        let after = |mark: &str| line.split_once(mark).map(|(_, rest)| rest.split([',', ';']).next().unwrap().trim());
+        if let (Some(status), Some(id)) = (after("status: "), after("id: ")) {
+            all.push(Printed { id: id.parse().unwrap(), status: status.to_owned(), ..Printed::default() });
+        } else if let Some(flags) = line.strip_prefix(";; flags: ") {
+            let (flags, _) = flags.split_once(';').unwrap();
+            all.last_mut().unwrap().flags = flags.split(' ').map(str::to_owned).collect();
+        } else if line.is_empty() || line.starts_with(';') {
+            inside = line == ";; ANSWER SECTION:";
+        } else if inside {
+            let mut words = line.split(['\t', ' ']).filter(|word| !word.is_empty());
+            let (ttl, rtype) = (words.nth(1).unwrap().parse().unwrap(), words.nth(1).unwrap());
+            let (_, text) = line.split_once(&format!("\t{rtype}\t")).unwrap();
+            all.last_mut().unwrap().answers.push((rtype.to_owned(), ttl, text.to_owned()));
+        }
+    }
+    all
+}
+
+/// The text of every answer, the codes and flags, as BIND's own client printed them.
+#[test]
+#[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
+fn answers_read_as_dig_prints_them() {
+    let folder = corpora().join("recorded/dns");
+    let output = std::fs::read_to_string(folder.join("dig-mix.client.txt")).unwrap();
+    let records = capture::rows(&folder.join("dig-mix.pcap"), "");
+    let rows: Vec<_> =
+        records.iter().filter_map(|row| if let Record::Dns(dns) = row { Some(dns) } else { None }).collect();
+    let mut compared = 0;
+    for printed in printed(&output) {
+        // The answer that was truncated came first, under the same id where dig went on over TCP.
+        let row = rows.iter().rfind(|row| row.dns_id == Some(printed.id) && row.rcode.is_some());
+        let Some(row) = row else { panic!("no row for {printed:?}") };
+        assert_eq!(row.rcode.as_ref(), Some(&printed.status), "{printed:?}");
+        let flag = |name: &str| Some(printed.flags.iter().any(|flag| flag == name));
+        let flags = (row.authoritative, row.recursion_available, row.authenticated);
+        assert_eq!(flags, (flag("aa"), flag("ra"), flag("ad")), "{printed:?}");
+        assert_eq!(row.ttl, printed.answers.iter().map(|(_, ttl, _)| *ttl).min(), "{printed:?}");
+        let types: Vec<_> = printed.answers.iter().map(|(rtype, ..)| rtype.clone()).collect();
+        assert_eq!(row.answer_types.as_ref(), Some(&types), "{printed:?}");
+        for ((rtype, _, text), ours) in printed.answers.iter().zip(row.answers.as_ref().unwrap()) {
+            // dig breaks long hexadecimal.
+            let plain = |text: &String| if rtype == "SSHFP" { text.replace(' ', "") } else { text.clone() };
+            assert_eq!(plain(text), plain(ours), "{printed:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 200, "{compared}");
+}
