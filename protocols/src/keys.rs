@@ -4,6 +4,7 @@
 //! draft-ietf-tls-keylogfile). Lines of other forms are passed over.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Most connections whose secrets are kept: what a long-running browser logs in a day is far below.
@@ -15,10 +16,14 @@ const MOST_SECRETS: usize = 16;
 /// Longest secret that is kept, in bytes; SHA-384 gives 48.
 const LONGEST_SECRET: usize = 128;
 
+/// Most encrypted bytes that all connections together keep while their keys may still come.
+const MOST_HELD: usize = 64 << 20;
+
 /// All secrets known so far; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct KeyLog {
     connections: Arc<RwLock<HashMap<[u8; 32], Vec<Secret>>>>,
+    held: Arc<AtomicUsize>,
 }
 
 /// One secret.
@@ -57,6 +62,21 @@ impl KeyLog {
         secrets.iter().find(|secret| secret.label == label).map(|secret| secret.secret.clone())
     }
 
+    /// A connection wants to keep that many encrypted bytes; whether it may.
+    pub(crate) fn hold(&self, bytes: usize) -> bool {
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        let may = before.saturating_add(bytes) <= MOST_HELD;
+        if !may {
+            self.let_go(bytes);
+        }
+        may
+    }
+
+    /// It keeps them no longer.
+    pub(crate) fn let_go(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// No secret is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -84,6 +104,16 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_held_is_bounded_in_all() {
+        let keys = KeyLog::default();
+        let other = keys.clone();
+        assert!(keys.hold(MOST_HELD - 1));
+        assert!(!other.hold(2));
+        keys.let_go(MOST_HELD - 1);
+        assert!(other.hold(2));
+    }
 
     #[test]
     fn a_line_is_found_by_its_client_random_and_label() {

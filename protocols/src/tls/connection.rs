@@ -1,10 +1,9 @@
 //! The session: records of both directions in order of time, to handshakes and plaintext.
 
-use std::collections::VecDeque;
-
 use super::decrypt::{Decrypter, Opened, Sender};
 use super::frame::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Frame, HANDSHAKE, Next};
 use super::handshake::Handshake;
+use super::held::Held;
 use super::hello::{ClientHello, ServerHello};
 use crate::event::{Direction, Source};
 use crate::keys::KeyLog;
@@ -13,10 +12,6 @@ use crate::stream::{Hole, Mark, Streams};
 
 /// A handshake message beyond this is none; chains of certificates stay far below.
 const MOST_MESSAGE: usize = 256 << 10;
-/// Encrypted bytes that one connection keeps in a capture while its keys may still come.
-const MOST_HELD: usize = 256 << 10;
-/// The same while no keys at all have come.
-const MOST_HELD_WITHOUT_KEYS: usize = 16 << 10;
 /// An encrypted alert of TLS 1.3: two bytes, the content type and the tag. Every other message of a handshake is longer.
 const SEALED_ALERT: u16 = 19;
 
@@ -29,15 +24,13 @@ const KEY_UPDATE: u8 = 24;
 
 /// One TLS connection.
 pub(super) struct Connection {
-    keys: KeyLog,
     decrypter: Decrypter,
     handshake: Option<Handshake>,
     /// Which way the client's bytes go, once a hello told.
     client: Option<Direction>,
     sides: [Side; 2],
     /// Encrypted records whose keys have not come.
-    held: VecDeque<Frame>,
-    held_bytes: usize,
+    held: Held,
     /// Nothing more can be read.
     opaque: bool,
 }
@@ -70,12 +63,10 @@ impl Connection {
     pub(super) fn new(keys: KeyLog) -> Self {
         Self {
             decrypter: Decrypter::new(keys.clone()),
-            keys,
             handshake: None,
             client: None,
             sides: [Side::new(), Side::new()],
-            held: VecDeque::new(),
-            held_bytes: 0,
+            held: Held::new(keys),
             opaque: false,
         }
     }
@@ -152,13 +143,18 @@ impl Connection {
             if !self.decrypter.has_keys() {
                 self.outside(&frame, sink);
             }
-            self.held_bytes = self.held_bytes.saturating_add(frame.payload.len());
-            self.held.push_back(frame);
-            self.open_held(sink);
+            self.hold(frame);
         } else {
             self.inside(&frame, header.content_type, &frame.payload, sink);
-            // A ServerHello may have told what opens early data.
-            self.open_held(sink);
+        }
+        self.open_held(sink);
+    }
+
+    fn hold(&mut self, frame: Frame) {
+        if !self.held.push(frame) {
+            self.decrypter.torn(Sender::Client);
+            self.decrypter.torn(Sender::Server);
+            self.opaque = self.handshake.is_none();
         }
     }
 
@@ -193,25 +189,19 @@ impl Connection {
 
     /// Opens what can be opened, in order.
     fn open_held(&mut self, sink: &mut Sink<'_>) {
-        let held = std::mem::take(&mut self.held);
+        if self.held.is_empty() || !self.decrypter.has_keys() {
+            return;
+        }
         // One direction may wait for its key while the other goes on.
         let mut waits = [false; 2];
-        for frame in held {
+        for frame in self.held.take() {
             let [sent, received] = &mut waits;
             let waits = if frame.direction == Direction::Sent { sent } else { received };
-            if *waits {
-                self.held.push_back(frame);
-                continue;
-            }
-            match self.open(&frame, sink) {
-                true => self.held_bytes = self.held_bytes.saturating_sub(frame.payload.len()),
-                false => {
-                    *waits = true;
-                    self.held.push_back(frame);
-                }
+            if *waits || !self.open(&frame, sink) {
+                *waits = true;
+                self.hold(frame);
             }
         }
-        self.bound();
     }
 
     /// Returns whether the record is done with.
@@ -242,31 +232,14 @@ impl Connection {
                 self.outside(frame, sink);
             }
             Opened::Unsupported(reason) => {
-                if self.decrypter.has_keys() {
-                    if let Some(handshake) = &mut self.handshake {
-                        handshake.not_decrypted(&reason);
-                    }
-                    self.outside(frame, sink);
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.not_decrypted(&reason);
                 }
+                self.outside(frame, sink);
                 self.opaque = self.handshake.is_none();
             }
         }
         true
-    }
-
-    /// Keeps what waits for keys within bounds. In a live session they never come.
-    fn bound(&mut self) {
-        let Some(first) = self.held.front() else { return };
-        let most = match first.first.source {
-            Source::Pcap if self.keys.is_empty() => MOST_HELD_WITHOUT_KEYS,
-            Source::Pcap => MOST_HELD,
-            _ => 0,
-        };
-        if self.held_bytes > most {
-            self.held.clear();
-            self.held_bytes = 0;
-            self.opaque = self.handshake.is_none();
-        }
     }
 
     /// What is in a record.
@@ -425,9 +398,7 @@ fn messages_fill(mut bytes: &[u8]) -> bool {
 
 impl Session for Connection {
     fn advance(&mut self, streams: &mut Streams, sink: &mut Sink<'_>) {
-        if !self.held.is_empty() {
-            self.open_held(sink);
-        }
+        self.open_held(sink);
         while !self.opaque && self.step(streams, sink) {}
         if self.opaque {
             for direction in BOTH {
@@ -445,6 +416,6 @@ impl Session for Connection {
 
     fn memory(&self) -> usize {
         let messages: usize = self.sides.iter().map(|side| side.messages.len()).sum();
-        self.held_bytes.saturating_add(messages).saturating_add(size_of::<Self>())
+        self.held.bytes().saturating_add(messages).saturating_add(size_of::<Self>())
     }
 }

@@ -22,6 +22,7 @@ mod connection;
 mod decrypt;
 mod frame;
 mod handshake;
+mod held;
 mod hello;
 mod names;
 mod recognise;

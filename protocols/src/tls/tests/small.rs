@@ -1,10 +1,13 @@
 //! Single cases: what is cut, lost, old or odd.
 
-use super::drive::{Chunk, recording_named, run};
+use super::drive::{Chunk, mark, recording_named, run};
 use crate::event::Direction;
 use crate::event::Transport;
-use crate::session::{Glimpse, Guess};
+use crate::keys::KeyLog;
+use crate::session::{Glimpse, Guess, Session, Sink};
+use crate::stream::Streams;
 use crate::tls::PROTOCOL;
+use crate::tls::connection::Connection;
 
 fn glimpse(bytes: &[u8], midstream: bool) -> Guess {
     (PROTOCOL.recognise)(&Glimpse {
@@ -126,4 +129,26 @@ fn data_without_keys_is_passed_over() {
     }
     let said = run(&chunks, "");
     assert_eq!((said.rows.len(), said.skipped), (1, 0));
+}
+
+/// Without keys a capture's connection keeps little for those that may come, and forgets it in the end.
+#[test]
+fn what_waits_for_keys_is_bounded() {
+    let recording = recording_named("tls13-aes128");
+    let mut chunks = recording.chunks.clone();
+    let record = [&b"\x17\x03\x03\x10\x00"[..], &[0; 0x1000]].concat();
+    chunks.extend((0..1000).map(|_| Chunk::new(Direction::Received, u64::MAX, &record)));
+    let mut connection = Connection::new(KeyLog::default());
+    let (mut streams, mut next_id, mut most) = (Streams::default(), 1, 0);
+    let mut sink = Sink::new(&mut next_id);
+    for chunk in &chunks {
+        let stream = &mut streams[chunk.direction];
+        let position = stream.tail();
+        stream.insert(position, &chunk.bytes, chunk.original_len, mark(chunk.time));
+        connection.advance(&mut streams, &mut sink);
+        most = most.max(connection.memory());
+    }
+    assert!(most > 4096 && most < 20_000, "{most}");
+    assert!(connection.memory() < 2048, "{}", connection.memory());
+    assert!(streams[Direction::Received].bytes().is_empty());
 }
