@@ -201,6 +201,27 @@ fn session(time: Timestamp) -> Session {
     }
 }
 
+/// Loads every program of the BPF object without attaching any: what the verifier says on this kernel.
+///
+/// # Errors
+/// As [`Capture::attach`].
+pub fn verify() -> Result<Vec<Verified>, SourceError> {
+    programs::verify()
+}
+
+/// What loading one program took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Its name.
+    pub program: String,
+    /// Instructions that the verifier went through, where the kernel counts them (5.16 and later).
+    pub instructions: Option<u32>,
+    /// Time to load it.
+    pub load: Duration,
+    /// Why it could not be loaded.
+    pub reason: Option<String>,
+}
+
 /// A row of table `probes`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hook {

@@ -89,6 +89,8 @@ pub struct Tuple {
     pub remote: Peer,
     /// sockfs inode number; 0 if not yet known.
     pub inode: u64,
+    /// Address of the `struct sock`: key of the map of connections.
+    pub sk: u64,
     /// `AF_INET`, `AF_INET6`, `AF_UNIX`.
     pub family: u16,
     /// One of [`transport`].
@@ -174,10 +176,6 @@ pub struct Conn {
     pub received: u64,
     /// `CLOCK_BOOTTIME` when bytes were last sampled while the verdict was [`verdict::SKIP`].
     pub sampled: u64,
-    /// User space wants no bytes below this received position (a large body); [`u64::MAX`] for ever.
-    pub skip_received: u64,
-    /// As above, sent.
-    pub skip_sent: u64,
     /// TCP `write_seq` that belongs to `sent`.
     pub write_seq: u32,
     /// TCP `copied_seq` that belongs to `received`.
@@ -210,9 +208,9 @@ pub mod verdict {
     pub const UNKNOWN: u8 = 0;
     /// One of ours: bytes are copied.
     pub const COPY: u8 = 1;
-    /// Not ours: positions only, and a sample now and then.
+    /// Nothing known for a while: positions only, and a sample now and then.
     pub const SKIP: u8 = 2;
-    /// TLS without a source of plaintext: handshake records are copied, then positions only.
+    /// TLS: its beginning is copied, then positions only.
     pub const TLS: u8 = 3;
 }
 
@@ -228,6 +226,16 @@ pub struct Target {
     pub sticky: u8,
     /// None.
     pub padding: u8,
+}
+
+/// A control group asked for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CgroupTarget {
+    /// Its id: the inode number of its directory. 0: none.
+    pub id: u64,
+    /// How deep it is below the root, which is 0.
+    pub level: u64,
 }
 
 /// A cause of loss: index of the per-CPU counters.

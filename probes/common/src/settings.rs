@@ -21,9 +21,14 @@ pub mod filter {
     pub const REVIEW_EXEC: u32 = 8;
     /// Only users in the map of users.
     pub const USERS: u32 = 16;
-    /// Only cgroups in the map of cgroups, and those below them.
+    /// Only control groups in the array of groups, and those below them.
     pub const CGROUPS: u32 = 32;
+    /// User space asked for the processes that listen on a port.
+    pub const LISTENERS: u32 = 64;
 }
+
+/// Control groups that can be asked for.
+pub const MAX_CGROUPS: u32 = 16;
 
 /// Values of the map of ports.
 pub mod port {

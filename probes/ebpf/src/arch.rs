@@ -1,6 +1,6 @@
 //! System call numbers and registers.
 
-use crate::kernel::{Fault, read};
+use crate::kernel::read;
 
 /// A system call in progress: number and arguments. Number [`NONE`] where there is none.
 #[derive(Clone, Copy)]
@@ -17,30 +17,30 @@ pub const NONE: u32 = u32::MAX;
 /// Layout: arch/x86/include/uapi/asm/ptrace.h. `ax` holds `-ENOSYS` until the call has returned.
 #[cfg(bpf_target_arch = "x86_64")]
 #[inline(always)]
-pub fn in_progress(regs: u64) -> Result<Registers, Fault> {
-    let (registers, ax) = registers(regs)?;
+pub fn in_progress(regs: u64) -> Registers {
+    let (mut registers, ax) = registers(regs);
     if ax != -38 {
-        return Ok(Registers { call: NONE, ..registers });
+        registers.call = NONE;
     }
-    Ok(registers)
+    registers
 }
 
 /// The system call of `regs`, and the value of the result register.
 #[cfg(bpf_target_arch = "x86_64")]
 #[inline(always)]
-pub fn registers(regs: u64) -> Result<(Registers, i64), Fault> {
+pub fn registers(regs: u64) -> (Registers, i64) {
     // r10 r9 r8 ax cx dx si di orig_ax ip cs
-    let all: [u64; 11] = read(regs + 56)?;
+    let all: [u64; 11] = read(regs + 56);
     let native = all[10] == 0x33;
     let call = if native { all[8] as u32 } else { NONE };
-    Ok((Registers { call, args: [all[7], all[6], all[5], all[0], all[2], all[1]] }, all[3] as i64))
+    (Registers { call, args: [all[7], all[6], all[5], all[0], all[2], all[1]] }, all[3] as i64)
 }
 
 /// The system call in progress, from `struct pt_regs`: x0 to x30, sp, pc, pstate, orig_x0.
 #[cfg(bpf_target_arch = "aarch64")]
 #[inline(always)]
-pub fn in_progress(regs: u64) -> Result<Registers, Fault> {
-    Ok(registers(regs)?.0)
+pub fn in_progress(regs: u64) -> Registers {
+    registers(regs).0
 }
 
 /// The system call of `regs`, and the value of the result register.
@@ -48,13 +48,13 @@ pub fn in_progress(regs: u64) -> Result<Registers, Fault> {
 /// Layout: arch/arm64/include/asm/ptrace.h.
 #[cfg(bpf_target_arch = "aarch64")]
 #[inline(always)]
-pub fn registers(regs: u64) -> Result<(Registers, i64), Fault> {
-    let x: [u64; 9] = read(regs)?;
-    let pstate_orig: [u64; 2] = read(regs + 264)?;
+pub fn registers(regs: u64) -> (Registers, i64) {
+    let x: [u64; 9] = read(regs);
+    let pstate_orig: [u64; 2] = read(regs + 264);
     // PSR_MODE32_BIT
     let native = pstate_orig[0] & 0x10 == 0;
     let call = if native { x[8] as u32 } else { NONE };
-    Ok((Registers { call, args: [pstate_orig[1], x[1], x[2], x[3], x[4], x[5]] }, x[0] as i64))
+    (Registers { call, args: [pstate_orig[1], x[1], x[2], x[3], x[4], x[5]] }, x[0] as i64)
 }
 
 macro_rules! numbers {

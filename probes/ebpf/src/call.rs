@@ -10,16 +10,17 @@ use crate::kernel::read_user;
 use crate::maps::{BATCHES, Batch};
 
 /// A call's buffers.
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Buffers {
     /// Address of the one buffer, or of an array of `struct iovec`; 0: bytes are out of reach, only their number counts.
     pub address: u64,
     /// Length of the one buffer, or number of segments.
     pub count: u64,
-    /// `address` is that of an array of segments.
-    pub segments: bool,
     /// Address of the peer's `sockaddr`, or 0.
     pub name: u64,
+    /// `address` is that of an array of segments.
+    pub segments: bool,
 }
 
 /// `struct user_msghdr`, as far as it matters.

@@ -9,6 +9,7 @@ use crate::socket::{
     Sequence, fill_ends, inode_of, ports_of, sequence_of, totals_of, unix_address, unix_path, was_accepted,
 };
 use crate::targets::ports_watched;
+use crate::transfer::Transfer;
 
 /// `BPF_NOEXIST`
 const NEW_ONLY: u64 = 1;
@@ -22,24 +23,26 @@ struct Opened {
     padding: [u8; 4],
 }
 
-/// The connection of a socket that is used by the current process; found, or seen for the first time. `bytes`: sent
-/// (positive) or received (negative) by the call that shows it.
-#[inline(always)]
-pub fn of(sk: u64, transport: u8, sent: u64, received: u64) -> Option<*mut Conn> {
+/// The connection of the socket that a transfer shows; found, or seen for the first time. Null if it is not watched.
+#[inline(never)]
+pub fn of(transfer: &Transfer) -> *mut Conn {
+    let sk = transfer.sk;
     if let Some(conn) = CONNS.get_ptr_mut(sk) {
         // SAFETY: values of a preallocated map stay readable and writable.
         let known = unsafe { &mut *conn };
         // TCP sockets are removed when they are destroyed. The others have no such event, and their memory is used again.
-        if transport == transport::TCP || known.inode == inode_of(sk) {
+        if transfer.transport == transport::TCP || known.inode == inode_of(sk) {
             if known.announced == 0 {
                 announce(sk, conn);
             }
-            return Some(conn);
+            return conn;
         }
         close(sk, known.id);
     }
-    let conn = first_sight(sk, transport, sent, received)?;
-    insert(sk, &conn)
+    match first_sight(transfer) {
+        Some(conn) => insert(sk, &conn).unwrap_or(core::ptr::null_mut()),
+        None => core::ptr::null_mut(),
+    }
 }
 
 /// A new number.
@@ -84,7 +87,9 @@ pub fn connecting(sk: u64, transport: u8, pid: u32) -> Conn {
 }
 
 #[inline(always)]
-fn first_sight(sk: u64, transport: u8, sent: u64, received: u64) -> Option<Conn> {
+fn first_sight(transfer: &Transfer) -> Option<Conn> {
+    let (sk, transport) = (transfer.sk, transfer.transport);
+    let (sent, received) = if transfer.sent { (transfer.len, 0) } else { (0, transfer.len) };
     if transport == transport::UNIX {
         if unix_address(sk).0 == 0 {
             return None;
@@ -102,9 +107,9 @@ fn first_sight(sk: u64, transport: u8, sent: u64, received: u64) -> Option<Conn>
         if accepted {
             conn.initiator = initiator::REMOTE;
         }
-        let sequence = sequence_of(sk).ok()?;
+        let sequence = sequence_of(sk);
         start(&mut conn, sequence);
-        let (all_sent, all_received) = totals_of(sk, sequence, !accepted).ok()?;
+        let (all_sent, all_received) = totals_of(sk, sequence, !accepted);
         conn.sent = all_sent;
         conn.received = all_received;
         conn.midstream = u8::from(all_sent > sent || all_received > received);
@@ -147,6 +152,7 @@ pub fn announce(sk: u64, conn: *mut Conn) {
 #[inline(always)]
 pub fn describe(sk: u64, conn: &Conn, tuple: &mut Tuple) {
     tuple.inode = conn.inode;
+    tuple.sk = sk;
     tuple.transport = conn.transport;
     tuple.initiator = conn.initiator;
     tuple.midstream = conn.midstream;

@@ -7,12 +7,13 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use probes_common::event::{Change, Conn, change, kind, transport};
+use probes_common::settings::filter;
 
 use crate::conns;
 use crate::emit::{deliver_value, header};
 use crate::kernel::member;
 use crate::maps::{CONNS, count, hit};
-use crate::settings::offset;
+use crate::settings::{filters, offset};
 use crate::socket::{
     TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_LISTEN, TCP_SYN_SENT, error_of,
     finished, ports_of, sequence_of, transport_of,
@@ -89,6 +90,9 @@ fn connecting(sk: u64) {
 /// The current process calls `listen`.
 #[inline(always)]
 fn listening(sk: u64) {
+    if !filters(filter::LISTENERS) {
+        return;
+    }
     let mut header = header(kind::LISTEN);
     header.len = u64::from(ports_of(sk).0);
     deliver_value(&header);
@@ -97,9 +101,7 @@ fn listening(sk: u64) {
 #[inline(always)]
 fn moved(sk: u64, conn: &mut Conn, old: u32, new: u32) {
     if old == TCP_SYN_SENT && new == TCP_ESTABLISHED {
-        if let Ok(sequence) = sequence_of(sk) {
-            conns::start(conn, sequence);
-        }
+        conns::start(conn, sequence_of(sk));
         changed(sk, conn, change::ESTABLISHED, 0);
         return;
     }
@@ -108,10 +110,8 @@ fn moved(sk: u64, conn: &mut Conn, old: u32, new: u32) {
         return;
     }
     if new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK {
-        if let Ok(sequence) = sequence_of(sk) {
-            let more = sequence.write_seq.wrapping_sub(conn.write_seq) as i32;
-            ended(conn, true, conn.sent.wrapping_add(more as i64 as u64));
-        }
+        let more = sequence_of(sk).write_seq.wrapping_sub(conn.write_seq) as i32;
+        ended(conn, true, conn.sent.wrapping_add(more as i64 as u64));
     }
     if finished(sk) {
         received_all(sk, conn);
@@ -128,7 +128,7 @@ fn moved(sk: u64, conn: &mut Conn, old: u32, new: u32) {
 /// The peer's FIN has arrived: what it sent ends at `rcv_nxt`, which counts the FIN.
 #[inline(always)]
 fn received_all(sk: u64, conn: &mut Conn) {
-    let Ok(rcv_nxt) = member::<u32>(sk, &offset::TCP_RCV_NXT) else { return };
+    let rcv_nxt: u32 = member(sk, &offset::TCP_RCV_NXT);
     let more = rcv_nxt.wrapping_sub(1).wrapping_sub(conn.copied_seq) as i32;
     let position = conn.received.wrapping_add(more as i64 as u64);
     ended(conn, false, position);

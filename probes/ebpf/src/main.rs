@@ -15,6 +15,7 @@ mod call;
 mod conns;
 mod copy;
 mod emit;
+mod infer;
 mod kernel;
 mod lifecycle;
 mod maps;
@@ -25,6 +26,7 @@ mod socket;
 mod syscall;
 mod targets;
 mod transfer;
+mod verdict;
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -2,8 +2,10 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
-use probes_common::event::{Conn, Header, LossCount, Peer, Target, loss};
-use probes_common::settings::MAX_CAPTURE;
+use probes_common::event::{CgroupTarget, Conn, Header, LossCount, Peer, Target, loss};
+use probes_common::settings::{MAX_CAPTURE, MAX_CGROUPS};
+
+use crate::transfer::Transfer;
 
 /// Events on their way to user space. The size is set by user space.
 #[map]
@@ -20,6 +22,14 @@ pub static TARGETS: HashMap<u32, Target> = HashMap::with_max_entries(65_536, 0);
 /// Ports asked for or excluded.
 #[map]
 pub static PORTS: HashMap<u16, u8> = HashMap::with_max_entries(1024, 0);
+
+/// Users asked for.
+#[map]
+pub static USERS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+
+/// Control groups asked for. An entry of 0 ends the list.
+#[map]
+pub static CGROUPS: Array<CgroupTarget> = Array::with_max_entries(MAX_CGROUPS, 0);
 
 /// Messages already seen of a sendmmsg or recvmmsg in progress, by thread id. Losing an entry only misnumbers a batch.
 #[map]
@@ -45,6 +55,10 @@ pub static HITS: PerCpuArray<u64> = PerCpuArray::with_max_entries(16, 0);
 /// it. An ordinary array, because values of per-CPU maps are limited to 32 KiB.
 #[map]
 pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
+
+/// The transfer that is being told of.
+#[map]
+pub static WORK: PerCpuArray<Transfer> = PerCpuArray::with_max_entries(1, 0);
 
 /// A data event under construction.
 #[repr(C)]

@@ -25,8 +25,8 @@ struct Executed {
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn fork(ctx: RawTracePointContext) -> i32 {
     let child: u64 = ctx.arg(1);
-    let Ok(tid) = member::<u32>(child, &offset::TASK_PID) else { return 0 };
-    let Ok(pid) = member::<u32>(child, &offset::TASK_TGID) else { return 0 };
+    let tid: u32 = member(child, &offset::TASK_PID);
+    let pid: u32 = member(child, &offset::TASK_TGID);
     if tid != pid {
         return 0;
     }
@@ -42,6 +42,7 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
             let _ = TARGETS.remove(pid);
         }
     }
+    // User and control group are the parent's, which is the current process.
     if watched(pid) {
         count(hit::FORK);
         let mut header = header(kind::FORK);
@@ -78,20 +79,25 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn exit(ctx: RawTracePointContext) -> i32 {
     let id = bpf_get_current_pid_tgid();
-    if !watched((id >> 32) as u32) {
+    let pid = (id >> 32) as u32;
+    let watched = watched(pid);
+    if !watched && target(pid).is_none() {
         return 0;
     }
     // A thread may end inside a call.
     let _ = IN_FLIGHT.remove(id as u32);
     let task: u64 = ctx.arg(0);
-    let Ok(signal) = member::<u64>(task, &offset::TASK_SIGNAL) else { return 0 };
+    let signal: u64 = member(task, &offset::TASK_SIGNAL);
     // Already lowered for this thread (kernel/exit.c, do_exit).
-    if !matches!(member::<u32>(signal, &offset::SIGNAL_LIVE), Ok(0)) {
+    if signal == 0 || member::<u32>(signal, &offset::SIGNAL_LIVE) != 0 {
         return 0;
     }
-    count(hit::EXIT);
-    deliver_value(&header(kind::EXIT));
-    // The entry stays until the pid is used again: sockets are closed after this.
+    // Its sockets are closed after this, but what tells of that asks for the connection, not for the process.
+    let _ = TARGETS.remove(pid);
+    if watched {
+        count(hit::EXIT);
+        deliver_value(&header(kind::EXIT));
+    }
     0
 }
 
@@ -99,13 +105,11 @@ pub fn exit(ctx: RawTracePointContext) -> i32 {
 fn executed(bprm: u64) {
     let mut event = Executed { header: header(kind::EXEC), comm: [0; COMM], file: [0; FILE_NAME] };
     event.comm = bpf_get_current_comm().unwrap_or_default();
-    if let Ok(name) = member::<u64>(bprm, &offset::BPRM_FILENAME) {
-        // SAFETY: all of `file` is writable, and the kernel checks the address.
-        let len =
-            unsafe { bpf_probe_read_kernel_str(event.file.as_mut_ptr().cast(), FILE_NAME as u32, name as *const _) };
-        if len > 0 {
-            event.header.captured = (len as u32).saturating_sub(1);
-        }
+    let name: u64 = member(bprm, &offset::BPRM_FILENAME);
+    // SAFETY: all of `file` is writable, and the kernel checks the address.
+    let len = unsafe { bpf_probe_read_kernel_str(event.file.as_mut_ptr().cast(), FILE_NAME as u32, name as *const _) };
+    if len > 0 {
+        event.header.captured = (len as u32).saturating_sub(1);
     }
     // SAFETY: all of `event` is initialised.
     unsafe { deliver((&raw const event).cast(), size_of::<Executed>() as u64, 0) };

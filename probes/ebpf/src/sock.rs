@@ -38,7 +38,7 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
     let flags = ctx.arg::<i32>(2) as u32;
     // SAFETY: the current task has registers, be they stale in a kernel thread.
     let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as u64;
-    let Ok(registers) = in_progress(regs) else { return };
+    let registers = in_progress(regs);
     // Also on failure: it ends a batch of messages.
     let buffers = Buffers::in_progress(&registers, ret < 0);
     if ret < 0 || is_aside(flags) {
@@ -46,5 +46,15 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
     }
     // The kernel fills in the peer's address only after this tracepoint.
     let buffers = Buffers { name: if sent { buffers.name } else { 0 }, ..buffers };
-    tell::<true>(&Transfer { sk: ctx.arg(0), len: ret as u64, flags, sent, time: now(), buffers, batched: false });
+    tell::<true>(&Transfer {
+        sk: ctx.arg(0),
+        len: ret as u64,
+        flags,
+        sent,
+        time: now(),
+        buffers,
+        batched: false,
+        transport: 0,
+        padding: 0,
+    });
 }

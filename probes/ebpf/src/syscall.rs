@@ -42,7 +42,7 @@ pub fn sys_enter(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     count(hit::SYS_ENTER);
-    let Ok((registers, _)) = registers(ctx.arg(0)) else { return 0 };
+    let (registers, _) = registers(ctx.arg(0));
     let Some((sk, sent)) = socket_of(&registers) else { return 0 };
     let call = InFlight { sk, time: now(), call: registers.call, sent: u32::from(sent) };
     if IN_FLIGHT.insert(id as u32, call, 0).is_err() {
@@ -76,7 +76,7 @@ fn returned<const LOOP: bool>(ctx: &RawTracePointContext) {
     let Some(call) = unsafe { IN_FLIGHT.get(tid) }.copied() else { return };
     let _ = IN_FLIGHT.remove(tid);
     let ret = ctx.arg::<i64>(1);
-    let Ok((registers, _)) = registers(ctx.arg(0)) else { return };
+    let (registers, _) = registers(ctx.arg(0));
     if ret < 0 || registers.call != call.call || is_aside(flags_of(&registers)) {
         return;
     }
@@ -93,6 +93,8 @@ fn returned<const LOOP: bool>(ctx: &RawTracePointContext) {
         time: if call.sent != 0 { call.time } else { now() },
         buffers: Buffers::of_call(&registers),
         batched: false,
+        transport: 0,
+        padding: 0,
     });
 }
 
@@ -161,6 +163,8 @@ fn message<const LOOP: bool>(batch: *mut Batch) {
         time: batch.time,
         buffers: Buffers::of_message(at),
         batched: true,
+        transport: 0,
+        padding: 0,
     });
 }
 
@@ -199,40 +203,35 @@ fn flags_of(registers: &Registers) -> u32 {
 #[inline(always)]
 fn socket_of(registers: &Registers) -> Option<(u64, bool)> {
     let args = &registers.args;
-    match registers.call {
-        nr::READ | nr::READV | nr::RECVFROM | nr::RECVMSG | nr::RECVMMSG | nr::PREADV2 => {
-            Some((sock_at(args[0] as u32)?, false))
+    if registers.call == nr::SPLICE {
+        // Into a socket, or out of one.
+        let into = sock_at(args[2] as u32);
+        if into != 0 {
+            return Some((into, true));
         }
-        nr::SPLICE => match sock_at(args[2] as u32) {
-            Some(sk) => Some((sk, true)),
-            None => Some((sock_at(args[0] as u32)?, false)),
-        },
-        _ => Some((sock_at(args[0] as u32)?, true)),
     }
+    let receives = matches!(
+        registers.call,
+        nr::READ | nr::READV | nr::RECVFROM | nr::RECVMSG | nr::RECVMMSG | nr::PREADV2 | nr::SPLICE
+    );
+    let sk = sock_at(args[0] as u32);
+    (sk != 0).then_some((sk, !receives))
 }
 
-/// The socket behind a descriptor of the current process.
+/// The socket behind a descriptor of the current process, or 0.
 #[inline(always)]
-fn sock_at(fd: u32) -> Option<u64> {
+fn sock_at(fd: u32) -> u64 {
     // SAFETY: has no preconditions.
     let task = unsafe { bpf_get_current_task() };
-    let files: u64 = member(task, &offset::TASK_FILES).ok()?;
-    let table: u64 = member(files, &offset::FILES_FDT).ok()?;
-    let length: u32 = member(table, &offset::FDT_MAX_FDS).ok()?;
-    if fd >= length {
-        return None;
+    let table: u64 = member(member(task, &offset::TASK_FILES), &offset::FILES_FDT);
+    if fd >= member::<u32>(table, &offset::FDT_MAX_FDS) {
+        return 0;
     }
-    let array: u64 = member(table, &offset::FDT_FD).ok()?;
-    let file: u64 = read(array + u64::from(fd) * 8).ok()?;
-    if file == 0 {
-        return None;
+    let array: u64 = member(table, &offset::FDT_FD);
+    let file: u64 = read(array + u64::from(fd) * 8);
+    let inode: u64 = member(file, &offset::FILE_INODE);
+    if member::<u16>(inode, &offset::INODE_MODE) & FILE_TYPE != SOCKET {
+        return 0;
     }
-    let inode: u64 = member(file, &offset::FILE_INODE).ok()?;
-    let mode: u16 = member(inode, &offset::INODE_MODE).ok()?;
-    if mode & FILE_TYPE != SOCKET {
-        return None;
-    }
-    let socket: u64 = member(file, &offset::FILE_PRIVATE).ok()?;
-    let sk: u64 = member(socket, &offset::SOCKET_SK).ok()?;
-    (sk != 0).then_some(sk)
+    member(member(file, &offset::FILE_PRIVATE), &offset::SOCKET_SK)
 }

@@ -1,14 +1,28 @@
 //! Whose traffic is watched.
 
+use aya_ebpf::helpers::bpf_get_current_uid_gid;
+use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
 use probes_common::event::Target;
-use probes_common::settings::{filter, port};
+use probes_common::settings::{MAX_CGROUPS, filter, port};
 
-use crate::maps::{PORTS, TARGETS};
+use crate::maps::{CGROUPS, PORTS, TARGETS, USERS};
 use crate::settings::{OWN_PID, filters};
 
-/// Whether the process's sockets are watched.
+/// Whether the current process, `pid`, is watched.
 #[inline(always)]
 pub fn watched(pid: u32) -> bool {
+    if !chosen(pid) {
+        return false;
+    }
+    if filters(filter::USERS | filter::CGROUPS) && !exempt(pid) {
+        return user_watched() && cgroup_watched();
+    }
+    true
+}
+
+/// Whether a process is watched, as far as its pid tells.
+#[inline(always)]
+pub fn chosen(pid: u32) -> bool {
     if pid == OWN_PID.load() {
         return false;
     }
@@ -16,6 +30,36 @@ pub fn watched(pid: u32) -> bool {
         Some(target) => target.watch != 0,
         None => !filters(filter::PROCESSES),
     }
+}
+
+/// A command that explore started, and descendants of targets: watched whoever they are.
+#[inline(always)]
+fn exempt(pid: u32) -> bool {
+    matches!(target(pid), Some(target) if target.sticky != 0)
+}
+
+#[inline(always)]
+fn user_watched() -> bool {
+    // SAFETY: entries are never changed.
+    !filters(filter::USERS) || unsafe { USERS.get(bpf_get_current_uid_gid() as u32) }.is_some()
+}
+
+#[inline(always)]
+fn cgroup_watched() -> bool {
+    if !filters(filter::CGROUPS) {
+        return true;
+    }
+    for index in 0..MAX_CGROUPS {
+        let Some(group) = CGROUPS.get(index) else { break };
+        if group.id == 0 {
+            break;
+        }
+        // SAFETY: has no preconditions.
+        if unsafe { bpf_get_current_ancestor_cgroup_id(group.level as i32) } == group.id {
+            return true;
+        }
+    }
+    false
 }
 
 /// What was decided about a process.

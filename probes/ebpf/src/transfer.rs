@@ -7,8 +7,9 @@ use crate::call::Buffers;
 use crate::conns;
 use crate::copy::{payload, scratch};
 use crate::emit::{deliver, deliver_value, header};
-use crate::settings::CAPTURE;
+use crate::maps::WORK;
 use crate::socket::{finished, sequence_of, transport_of, user_address};
+use crate::verdict;
 
 /// `MSG_OOB`
 const OUT_OF_BAND: u32 = 0x1;
@@ -27,19 +28,27 @@ pub struct Changed {
 }
 
 /// A call that moved bytes.
+///
+/// It lies in a map, one for each CPU, and the steps that work on it are functions of their own: so the verifier forgets at
+/// each step which way led there, and goes through it once instead of once for every combination.
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Transfer {
     pub sk: u64,
     /// Result of the call, not negative.
     pub len: u64,
+    /// When: entry of a send, return of a receive, as far as the back end can tell.
+    pub time: u64,
     /// `MSG_*`
     pub flags: u32,
     pub sent: bool,
-    /// When: entry of a send, return of a receive, as far as the back end can tell.
-    pub time: u64,
-    pub buffers: Buffers,
     /// One of several messages that one call moved before any of them is told of: the socket's sequence numbers are
     /// already those behind the last.
     pub batched: bool,
+    /// One of [`transport`]; filled in by [`tell`].
+    pub transport: u8,
+    pub padding: u8,
+    pub buffers: Buffers,
 }
 
 /// Whether the call leaves the stream as it was.
@@ -50,26 +59,36 @@ pub fn is_aside(flags: u32) -> bool {
 
 /// Tells of a transfer. `LOOP`: as in [`payload`].
 #[inline(always)]
-pub fn tell<const LOOP: bool>(transfer: &Transfer) -> Option<()> {
-    let transport = transport_of(transfer.sk)?;
-    let (sent, received) = if transfer.sent { (transfer.len, 0) } else { (0, transfer.len) };
-    let conn = conns::of(transfer.sk, transport, sent, received)?;
-    // SAFETY: a value of the map of connections.
-    let conn = unsafe { &mut *conn };
-    let position = advance(conn, transfer, transport)?;
-    if transfer.len == 0 && transport != transport::UDP {
-        if !transfer.sent && at_end(transfer, transport) {
+pub fn tell<const LOOP: bool>(transfer: &Transfer) {
+    if let Some(work) = WORK.get_ptr_mut(0) {
+        // SAFETY: the slot is this CPU's, and programs that use it do not nest.
+        unsafe { work.write(*transfer) };
+        tell_work::<LOOP>(work);
+    }
+}
+
+#[inline(never)]
+fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
+    // SAFETY: `tell` passes this CPU's slot.
+    let Some(transfer) = (unsafe { work.as_mut() }) else { return 0 };
+    let Some(transport) = transport_of(transfer.sk) else { return 0 };
+    transfer.transport = transport;
+    // SAFETY: a value of the map of connections, or null.
+    let Some(conn) = (unsafe { conns::of(transfer).as_mut() }) else { return 0 };
+    let position = advance(conn, transfer);
+    if transfer.len == 0 && transfer.transport != transport::UDP {
+        if !transfer.sent && at_end(transfer) {
             ended(conn, false, conn.received);
         }
-        return Some(());
+        return 0;
     }
-    let scratch = scratch()?;
-    let wanted = wanted(conn, transfer, transport);
+    let wanted = wanted(conn, transfer, position);
+    let Some(scratch) = scratch() else { return 0 };
     let (captured, mut flags) = payload::<LOOP>(scratch, &transfer.buffers, wanted);
     let mut peer = Peer::default();
-    if transport == transport::UDP && transfer.buffers.name != 0 {
-        if let Some(address) = user_address(transfer.buffers.name) {
-            peer = address;
+    if transfer.transport == transport::UDP && transfer.buffers.name != 0 {
+        peer = user_address(transfer.buffers.name);
+        if peer.family != 0 {
             flags |= flag::PEER;
         }
     }
@@ -92,55 +111,54 @@ pub fn tell<const LOOP: bool>(transfer: &Transfer) -> Option<()> {
             (size_of::<Header>() + size_of::<Peer>()) as u64 + u64::from(captured & (2 * MAX_CAPTURE as u32 - 1));
         deliver(scratch.cast(), size, transfer.len);
     }
-    Some(())
+    0
 }
 
 /// Bytes to copy.
 #[inline(always)]
-fn wanted(_conn: &mut Conn, transfer: &Transfer, transport: u8) -> u32 {
+fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
     if transfer.flags & OUT_OF_BAND != 0 {
         return 0;
     }
     // TCP throws the bytes away. A datagram's `len` is then more than its buffer, which bounds the copy.
-    if !transfer.sent && transfer.flags & TRUNCATE != 0 && transport != transport::UDP {
+    if !transfer.sent && transfer.flags & TRUNCATE != 0 && transfer.transport != transport::UDP {
         return 0;
     }
-    let limit = CAPTURE.load();
-    if transfer.len < u64::from(limit) { transfer.len as u32 } else { limit }
+    verdict::wanted(conn, transfer, position)
 }
 
 /// Moves the connection's position past the transfer; gives that of its first byte.
-#[inline(always)]
-fn advance(conn: &mut Conn, transfer: &Transfer, transport: u8) -> Option<u64> {
-    if transport == transport::TCP && !transfer.batched {
-        let sequence = sequence_of(transfer.sk).ok()?;
+#[inline(never)]
+fn advance(conn: &mut Conn, transfer: &Transfer) -> u64 {
+    if transfer.transport == transport::TCP && !transfer.batched {
+        let sequence = sequence_of(transfer.sk);
         // Signed: a call on another thread may have been told of already.
-        let sent = sequence.write_seq.wrapping_sub(conn.write_seq) as i32;
-        let received = sequence.copied_seq.wrapping_sub(conn.copied_seq) as i32;
         if transfer.sent {
+            let more = sequence.write_seq.wrapping_sub(conn.write_seq) as i32;
             conn.write_seq = sequence.write_seq;
-            conn.sent = conn.sent.wrapping_add(sent as i64 as u64);
-            return Some(conn.sent.wrapping_sub(transfer.len));
+            conn.sent = conn.sent.wrapping_add(more as i64 as u64);
+            return conn.sent.wrapping_sub(transfer.len);
         }
+        let more = sequence.copied_seq.wrapping_sub(conn.copied_seq) as i32;
         conn.copied_seq = sequence.copied_seq;
-        conn.received = conn.received.wrapping_add(received as i64 as u64);
-        return Some(conn.received.wrapping_sub(transfer.len));
+        conn.received = conn.received.wrapping_add(more as i64 as u64);
+        return conn.received.wrapping_sub(transfer.len);
     }
-    let step = if transport == transport::UDP { 1 } else { transfer.len };
-    if transport == transport::TCP {
+    let step = if transfer.transport == transport::UDP { 1 } else { transfer.len };
+    if transfer.transport == transport::TCP {
         let sequence = if transfer.sent { &mut conn.write_seq } else { &mut conn.copied_seq };
         *sequence = sequence.wrapping_add(step as u32);
     }
     let counter = if transfer.sent { &mut conn.sent } else { &mut conn.received };
     let position = *counter;
     *counter = position.wrapping_add(step);
-    Some(position)
+    position
 }
 
 /// Whether a read of nothing means the end of the stream, not a buffer without room.
 #[inline(always)]
-fn at_end(transfer: &Transfer, transport: u8) -> bool {
-    if transport == transport::TCP { finished(transfer.sk) } else { transfer.buffers.count != 0 }
+fn at_end(transfer: &Transfer) -> bool {
+    if transfer.transport == transport::TCP { finished(transfer.sk) } else { transfer.buffers.count != 0 }
 }
 
 /// Tells once that a direction ended at `position`.

@@ -1,5 +1,7 @@
 //! Loads the BPF object, sets its constants, attaches its programs.
 
+use std::time::Instant;
+
 use aya::maps::{HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
@@ -8,8 +10,9 @@ use probes_common::settings::{MAX_CAPTURE, filter, port};
 
 use super::btf::Btf;
 use super::selection::TargetMap;
-use super::{Backend, Hook, HookState, Options, check, offsets};
+use super::{Backend, Hook, HookState, Options, Verified, check, offsets};
 use crate::SourceError;
+use crate::targets::Targets;
 
 #[cfg(target_arch = "x86_64")]
 const OBJECT: &[u8] = include_bytes_aligned!("../../ebpf/object/explore.x86_64.o");
@@ -196,6 +199,30 @@ fn chain(error: &dyn std::error::Error) -> String {
         [first, .., last] if lines.len() > 8 => format!("{first} … {last}"),
         _ => lines.join(" "),
     }
+}
+
+/// Loads every program, attaches none, and tells what that took.
+pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
+    check::require()?;
+    let types = offsets::kernel_types()?;
+    // Every filter on: the most code.
+    let targets = Targets { comms: vec!["*".into()], ports: vec![1], exclude_ports: vec![2], ..Targets::default() };
+    let options = Options { targets, capture: MAX_CAPTURE, backend: Backend::Auto, tls: false };
+    let mut ebpf = load(&options, &types)?;
+    let mut all = Vec::new();
+    for (name, program) in ebpf.programs_mut() {
+        let start = Instant::now();
+        let loaded = <&mut RawTracePoint>::try_from(program).and_then(|program| {
+            program.load()?;
+            Ok(program.info()?.verified_instruction_count())
+        });
+        let (instructions, reason) = match loaded {
+            Ok(instructions) => (instructions, None),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        all.push(Verified { program: name.to_owned(), instructions, load: start.elapsed(), reason });
+    }
+    Ok(all)
 }
 
 /// Names of causes, in the order of the counters.

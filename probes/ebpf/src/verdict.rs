@@ -1,0 +1,93 @@
+//! How much of a connection's payloads is copied.
+//!
+//! A connection on which nothing known was seen for a while turns to positions only. That is never final: what begins
+//! after a change of direction is sampled, at most once a second, so that STARTTLS, pooled connections and joins in the
+//! middle of a body are found.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use probes_common::event::{Conn, transport, verdict};
+
+use crate::call::Buffers;
+use crate::infer::{Head, is_dns, is_ours, is_tls};
+use crate::kernel::read_user;
+use crate::settings::CAPTURE;
+use crate::transfer::Transfer;
+
+/// Payloads in a row without anything known, after which a connection is given up.
+const PATIENCE: u16 = 32;
+/// Bytes of a sample.
+const SAMPLE: u32 = 256;
+/// Between two samples, in nanoseconds.
+const PAUSE: u64 = 1_000_000_000;
+/// Handshakes are over after so many bytes of one direction.
+const HANDSHAKE: u64 = 32 << 10;
+
+/// Fewer bytes than this do not tell what they are.
+const TELLING: u64 = 5;
+
+/// Bytes to copy of a payload that begins at `position`.
+#[inline(never)]
+pub fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
+    let direction = if transfer.sent { 1 } else { 2 };
+    let turned = conn.direction != direction;
+    conn.direction = direction;
+    let mut limit = CAPTURE.load();
+    match conn.verdict {
+        verdict::COPY => {}
+        verdict::TLS => {
+            if position > HANDSHAKE {
+                return 0;
+            }
+        }
+        verdict::SKIP => {
+            if !turned || transfer.time.wrapping_sub(conn.sampled) < PAUSE {
+                return 0;
+            }
+            conn.sampled = transfer.time;
+            judge(conn, transfer);
+            if conn.verdict == verdict::SKIP {
+                limit = SAMPLE;
+            }
+        }
+        _ => judge(conn, transfer),
+    }
+    if transfer.len < u64::from(limit) { transfer.len as u32 } else { limit }
+}
+
+/// Looks at the first bytes.
+#[inline(never)]
+fn judge(conn: &mut Conn, transfer: &Transfer) {
+    if transfer.len < TELLING {
+        return;
+    }
+    let Some(head) = head(&transfer.buffers) else { return };
+    let datagram = conn.transport == transport::UDP;
+    if !datagram && is_tls(&head) {
+        conn.verdict = verdict::TLS;
+    } else if if datagram { is_dns(&head) } else { is_ours(&head) } {
+        conn.verdict = verdict::COPY;
+    } else if conn.unknown < PATIENCE {
+        conn.unknown += 1;
+    } else {
+        conn.verdict = verdict::SKIP;
+    }
+}
+
+/// The first bytes in the first buffer; `None` where there are too few to tell, or none in reach.
+#[inline(always)]
+fn head(buffers: &Buffers) -> Option<Head> {
+    let (mut from, mut len) = (buffers.address, buffers.count);
+    if buffers.segments {
+        [from, len] = read_user(from).ok()?;
+    }
+    if from == 0 || len < TELLING {
+        return None;
+    }
+    let len = if len < size_of::<Head>() as u64 { len as u32 } else { size_of::<Head>() as u32 };
+    let mut head: Head = [0; 16];
+    // SAFETY: at most 16 bytes are written, and the helper checks the address.
+    let failed = unsafe { bpf_probe_read_user(head.as_mut_ptr().cast(), len & 0x1f, from as *const c_void) };
+    (failed == 0).then_some(head)
+}
