@@ -19,6 +19,8 @@ pub(super) struct Log<R: 'static> {
     chunks: Vec<Arc<Chunk>>,
     /// Size at which a chunk is sealed, and up to which small ones are merged.
     chunk_bytes: u64,
+    /// Time that merged chunks span at most, ns: what is kept for a time goes chunk by chunk.
+    chunk_span: i64,
     /// Rows that polars refused: never seen, but not passed over.
     refused: u64,
 }
@@ -38,8 +40,8 @@ pub(super) trait Part {
 }
 
 impl<R> Log<R> {
-    pub(super) fn new(fields: &'static [Field<R>], common: bool, chunk_bytes: u64) -> Self {
-        Self { open: RowBuilder::new(fields, common), chunks: Vec::new(), chunk_bytes, refused: 0 }
+    pub(super) fn new(fields: &'static [Field<R>], common: bool, chunk_bytes: u64, chunk_span: i64) -> Self {
+        Self { open: RowBuilder::new(fields, common), chunks: Vec::new(), chunk_bytes, chunk_span, refused: 0 }
     }
 
     /// Returns whether that sealed a chunk.
@@ -66,6 +68,9 @@ impl<R> Log<R> {
     fn merge_small(&mut self) {
         while let [.., previous, last] = self.chunks.as_slice() {
             let fits = previous.rows() + last.rows() <= MAX_ROWS && previous.bytes + last.bytes <= self.chunk_bytes;
+            let span = |chunk: &Chunk| chunk.range.unwrap_or((0, 0));
+            let (one, next) = (span(previous), span(last));
+            let fits = fits && one.1.max(next.1).saturating_sub(one.0.min(next.0)) <= self.chunk_span;
             // Each row is then copied at most once for every doubling of its chunk.
             if !fits || previous.rows() > 2 * last.rows() {
                 return;

@@ -108,13 +108,14 @@ impl Store {
     #[must_use]
     pub fn new(options: StoreOptions) -> Self {
         let bytes = options.memory.map_or(64 << 20, |memory| (memory / 64).clamp(1 << 18, 64 << 20));
+        let span = options.retain.map_or(i64::MAX, |retain| i64::try_from(retain / 16).unwrap_or(i64::MAX));
         let logs = Logs {
-            http: Log::new(schema::HTTP, true, bytes),
-            grpc: Log::new(schema::GRPC, true, bytes),
-            pgsql: Log::new(schema::PGSQL, true, bytes),
-            dns: Log::new(schema::DNS, true, bytes),
-            tls: Log::new(schema::TLS, true, bytes),
-            conns: Log::new(schema::CONNS, false, bytes),
+            http: Log::new(schema::HTTP, true, bytes, span),
+            grpc: Log::new(schema::GRPC, true, bytes, span),
+            pgsql: Log::new(schema::PGSQL, true, bytes, span),
+            dns: Log::new(schema::DNS, true, bytes, span),
+            tls: Log::new(schema::TLS, true, bytes, span),
+            conns: Log::new(schema::CONNS, false, bytes, span),
         };
         Self {
             options,
