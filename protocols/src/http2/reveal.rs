@@ -71,3 +71,6 @@ fn next(fields: &[Field], names: &[Option<Arc<str>>]) -> Option<(EntryId, &'stat
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

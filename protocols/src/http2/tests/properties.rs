@@ -62,7 +62,7 @@ impl Encoder {
             }
             match name_at {
                 // 0x7f is the largest that the prefix leaves room for.
-                Some(at) if at == 0 => bytes.push(0x7e),
+                Some(0) => bytes.push(0x7e),
                 _ => {
                     bytes.extend([0x40, u8::try_from(name.len()).unwrap()]);
                     bytes.extend(name.as_bytes());
@@ -310,7 +310,7 @@ fn every_prefix_gives_a_prefix_of_the_rows() {
         status: 200 + n,
         upload: vec![1, 2],
         answer: vec![vec![3; 5]],
-        trailers: n % 2 == 0,
+        trailers: n.is_multiple_of(2),
     };
     let calls = connection(&[plan(1), plan(2), plan(3)]);
     let whole = rows(Wire::new(), &calls, &[]);
