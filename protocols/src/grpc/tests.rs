@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::Http;
+use crate::record::{Http, Record};
 
 fn headers(fields: &[(&str, &str)]) -> Vec<Header> {
     let header = |(name, value): &(&str, &str)| Header { name: Some(Arc::from(*name)), value: Some(Arc::from(*value)) };
@@ -152,6 +152,33 @@ fn web_with_trailers_in_the_body() {
         assert_eq!((row.resp_messages, row.req_messages, row.http_status), (Some(1), None, Some(200)));
         assert_eq!(row.method.as_deref(), Some("C"));
     }
+}
+
+#[test]
+fn web_over_http1() {
+    use crate::event::Side;
+    use crate::testing::Script;
+    let request = "POST /shop.Cart/Add HTTP/1.1\r\nHost: shop\r\nContent-Type: application/grpc-web-text\r\n\
+                   Content-Length: 12\r\n\r\nAAAAAAJhYg==";
+    let mut response = b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web+proto\r\n\
+                         Transfer-Encoding: chunked\r\n\r\n"
+        .to_vec();
+    let body = [frame(0, &[b'x'; 3000]), frame(1, b"zip"), frame(0x80, b"grpc-status:9\r\n")].concat();
+    for chunk in body.chunks(1000) {
+        response.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        response.extend(chunk);
+        response.extend(b"\r\n");
+    }
+    response.extend(b"0\r\n\r\n");
+    let mut script = Script::live();
+    script.open(1, 80, 40000, Side::Remote);
+    let rows = script.received(1, request).sent(1, &response).close(1).run();
+    let grpc = rows.records.iter().find_map(|row| if let Record::Grpc(row) = row { Some(row) } else { None }).unwrap();
+    assert_eq!((grpc.rpc_service.as_deref(), grpc.method.as_deref()), (Some("shop.Cart"), Some("Add")));
+    assert_eq!((grpc.status, grpc.status_name.as_deref()), (Some(9), Some("FAILED_PRECONDITION")));
+    assert_eq!((grpc.req_messages, grpc.resp_messages), (Some(1), Some(2)));
+    assert_eq!((grpc.http_status, grpc.stream), (Some(200), None));
+    assert!(!grpc.common.truncated && rows.http().is_empty());
 }
 
 proptest! {

@@ -200,7 +200,8 @@ impl Http1 {
             framing => {
                 let encoding = front.http.resp_headers.as_deref().and_then(|h| head::value(h, "content-encoding"));
                 let limit = content::encoded_limit(encoding, self.config.body);
-                self.answering = Reading::Body(Box::new(Reader::new(framing, limit)));
+                let reader = Reader::new(framing, limit).of_type(front.http.resp_type.as_deref());
+                self.answering = Reading::Body(Box::new(reader));
             }
         }
     }

@@ -174,7 +174,8 @@ impl Http1 {
             framing => {
                 let encoding = pending.http.req_headers.as_deref().and_then(|h| head::value(h, "content-encoding"));
                 let limit = content::encoded_limit(encoding, self.config.body);
-                self.asking = Reading::Body(Box::new(Reader::new(framing, limit)));
+                let reader = Reader::new(framing, limit).of_type(pending.http.req_type.as_deref());
+                self.asking = Reading::Body(Box::new(reader));
             }
         }
     }

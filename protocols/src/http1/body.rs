@@ -1,6 +1,7 @@
 //! Message bodies: how long they are (RFC 9112, 6.3), and reading over them.
 
 use super::head;
+use crate::grpc;
 use crate::record::Header;
 use crate::stream::DataStream;
 
@@ -61,6 +62,8 @@ pub(super) struct Body {
     pub(super) cut: bool,
     /// Bytes were lost.
     pub(super) lost: bool,
+    /// Its messages, if it is gRPC-Web.
+    pub(super) web: Option<Box<grpc::web::Body>>,
 }
 
 /// Where reading a body stands.
@@ -108,6 +111,13 @@ impl Reader {
         };
         let length = (framing != Framing::Ambiguous).then_some(0);
         Self { state, limit, torn: false, body: Body { length, ..Body::default() } }
+    }
+
+    /// Of a body of this media type.
+    pub(super) fn of_type(mut self, media_type: Option<&str>) -> Self {
+        let web = media_type.filter(|name| grpc::is_web(name)).map(grpc::web::Body::new);
+        self.body.web = web.map(Box::new);
+        self
     }
 
     pub(super) fn is_until_close(&self) -> bool {
@@ -191,7 +201,16 @@ impl Reader {
             self.body.kept.extend_from_slice(bytes.get(..count).unwrap_or_default());
         }
         let before = stream.bytes().len() as u64;
-        let here = if stream.hole().is_some() { left } else { left.min(before) };
+        let here = left.min(stream.hole().map_or(before, |hole| hole.len));
+        if let Some(web) = &mut self.body.web {
+            match stream.hole() {
+                Some(_) => web.hole(here),
+                None => {
+                    let count = usize::try_from(here).unwrap_or(usize::MAX);
+                    web.push(stream.bytes().get(..count).unwrap_or_default());
+                }
+            }
+        }
         let skipped = stream.skip(here);
         if skipped.cut || skipped.lost {
             self.torn = true;
@@ -200,7 +219,8 @@ impl Reader {
         }
         let length = self.body.length.map(|length| length.saturating_add(skipped.bytes));
         self.body.length = length;
-        self.body.cut |= length.is_some_and(|length| length > self.body.kept.len() as u64);
+        // Of gRPC-Web all is read and nothing is shown.
+        self.body.cut |= self.body.web.is_none() && length.is_some_and(|length| length > self.body.kept.len() as u64);
         (skipped.bytes > 0).then(|| left.saturating_sub(skipped.bytes))
     }
 
@@ -208,6 +228,9 @@ impl Reader {
     fn adrift(&mut self, stream: &mut DataStream) {
         self.torn = true;
         self.body.length = None;
+        if let Some(web) = &mut self.body.web {
+            web.hole(u64::MAX);
+        }
         if let Some(hole) = skip_to_hole(stream) {
             let skipped = stream.skip(hole);
             self.body.cut |= skipped.cut;

@@ -3,11 +3,11 @@
 use super::body::Body;
 use super::head;
 use super::target::{RequestLine, StatusLine};
-use crate::content;
 use crate::event::Timestamp;
 use crate::record::{Header, Http, Record};
 use crate::session::{Exchange, Timing};
 use crate::tracker::Config;
+use crate::{content, grpc};
 
 /// What a pending exchange takes beside its strings, roughly.
 const ENTRY_BYTES: usize = 1024;
@@ -32,6 +32,8 @@ pub(super) struct Pending {
     /// Protocols that the client offers to change to.
     pub(super) upgrade: Option<String>,
     pub(super) weight: usize,
+    /// Messages of request and response, if they are gRPC-Web.
+    web: [Option<Box<grpc::web::Body>>; 2],
 }
 
 impl Pending {
@@ -49,6 +51,7 @@ impl Pending {
             expects_continue: false,
             upgrade: None,
             weight: ENTRY_BYTES,
+            web: [None, None],
         }
     }
 
@@ -86,7 +89,8 @@ impl Pending {
         self.answered = true;
     }
 
-    pub(super) fn take_request_body(&mut self, body: Body) {
+    pub(super) fn take_request_body(&mut self, mut body: Body) {
+        self.web[0] = body.web.take();
         self.http.common.truncated |= body.cut;
         self.http.common.gap |= body.lost;
         self.http.req_bytes = body.length;
@@ -94,7 +98,8 @@ impl Pending {
         self.http.req_body = (!body.kept.is_empty()).then_some(body.kept);
     }
 
-    pub(super) fn take_response_body(&mut self, body: Body) {
+    pub(super) fn take_response_body(&mut self, mut body: Body) {
+        self.web[1] = body.web.take();
         self.http.common.truncated |= body.cut;
         self.http.common.gap |= body.lost;
         self.http.resp_bytes = body.length;
@@ -118,7 +123,13 @@ impl Pending {
         } else {
             Timing { request_start: self.timing.request_start, ..Timing::default() }
         };
-        Exchange { id: self.id, timing, cut_short, record: Record::Http(Box::new(self.http)) }
+        let record = match &self.web {
+            [None, None] => Record::Http(Box::new(self.http)),
+            [request, response] => {
+                Record::Grpc(Box::new(grpc::web::call(self.http, request.as_deref(), response.as_deref())))
+            }
+        };
+        Exchange { id: self.id, timing, cut_short, record }
     }
 }
 
