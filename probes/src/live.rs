@@ -1,9 +1,12 @@
 //! The live kernel: loads and attaches the BPF programs, reads their ring buffer, and decodes it to socket events.
 
 mod btf;
+mod cgroups;
 mod check;
 mod clock;
+mod closing;
 mod decode;
+mod division;
 mod errno;
 mod listeners;
 mod losses;
@@ -17,14 +20,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aya::maps::{MapData, RingBuf};
+use probes_common::event::Conn;
 use protocols::event::{Session, SocketEvent, Timestamp, Vantage};
 
 use crate::targets::Targets;
 use crate::{EventSource, Next, SourceError};
+pub use check::{Finding, check};
 use clock::Clock;
 use decode::Decoder;
 use losses::Losses;
-use programs::Programs;
+use programs::{ConnMap, Programs};
 use selection::Selection;
 
 /// How to capture.
@@ -58,11 +63,14 @@ pub struct Capture {
     programs: Option<Programs>,
     ring: RingBuf<MapData>,
     selection: Selection,
+    conns: ConnMap,
     decoder: Decoder,
     losses: Losses,
     clock: Clock,
     /// When losses were read and the time was told last.
     ticked: Instant,
+    /// When closed sockets were looked for last.
+    swept: Instant,
     ended: bool,
 }
 
@@ -70,6 +78,9 @@ pub struct Capture {
 const TICK: Duration = Duration::from_millis(100);
 /// The programs wake nobody: events wait for the next look at the ring buffer, at most so long.
 const POLL: Duration = Duration::from_millis(10);
+/// Between two searches for closed sockets, and how long a socket must have been quiet to be looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_secs(1);
 /// Records decoded before their events are handed out.
 const BATCH: usize = 64;
 
@@ -84,11 +95,13 @@ impl Capture {
         let mut capture = Self {
             programs: Some(programs),
             ring: maps.ring,
-            selection: Selection::new(options.targets.clone(), maps.targets),
+            selection: Selection::new(maps.rest, maps.targets),
+            conns: maps.conns,
             decoder: Decoder::new(clock),
             losses: Losses::new(maps.lost),
             clock,
             ticked: Instant::now(),
+            swept: Instant::now(),
             ended: false,
         };
         let time = clock.now();
@@ -139,6 +152,22 @@ impl Capture {
         true
     }
 
+    /// Tells of UDP and Unix sockets that were closed, and forgets them in the kernel too.
+    fn sweep(&mut self) {
+        self.swept = Instant::now();
+        let now = self.clock.now();
+        let before = Timestamp(now.0.saturating_sub(QUIET.as_nanos() as u64));
+        for conn in closing::closed(&self.decoder.quiet_since(before)) {
+            let Some(sk) = self.decoder.close(now, conn) else { continue };
+            // Another socket may live at that address by now.
+            let same =
+                |value: [u8; size_of::<Conn>()]| raw::split::<Conn>(&value).is_some_and(|(known, _)| known.id == conn);
+            if self.conns.get(&sk, 0).is_ok_and(same) {
+                let _ = self.conns.remove(&sk);
+            }
+        }
+    }
+
     /// Every tick: losses, and if nothing happened (`quiet_at`: since when), the time.
     fn tick(&mut self, quiet_at: Option<Timestamp>) {
         if self.ticked.elapsed() < TICK {
@@ -146,6 +175,9 @@ impl Capture {
         }
         self.ticked = Instant::now();
         self.losses.tell(self.clock.now(), &mut self.decoder);
+        if self.swept.elapsed() >= SWEEP {
+            self.sweep();
+        }
         if let Some(time) = quiet_at {
             self.decoder.push(SocketEvent::Clock { time });
         }

@@ -48,6 +48,14 @@ impl Targets {
         !self.choose_processes() && self.ports.is_empty()
     }
 
+    /// Ids of the users asked for.
+    ///
+    /// # Errors
+    /// The name of one that does not exist.
+    pub(crate) fn user_ids(&self) -> Result<Vec<u32>, &str> {
+        self.users.iter().map(|name| name.parse().ok().or_else(|| uid_of(name)).ok_or(name.as_str())).collect()
+    }
+
     /// A forked child is what its parent is, in everything but its pid.
     pub(crate) fn children_match(&self) -> bool {
         self.children || self.pids.is_empty()

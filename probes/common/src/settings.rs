@@ -30,10 +30,12 @@ pub mod filter {
 /// Control groups that can be asked for.
 pub const MAX_CGROUPS: u32 = 16;
 
-/// Values of the map of ports.
+/// Bits of the values in the map of ports.
 pub mod port {
     /// Watched.
     pub const INCLUDE: u8 = 1;
     /// Not watched.
     pub const EXCLUDE: u8 = 2;
+    /// Whoever listens on it is watched.
+    pub const LISTEN: u8 = 4;
 }

@@ -7,7 +7,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use probes_common::event::{Change, Conn, change, kind, transport};
-use probes_common::settings::filter;
+use probes_common::settings::{filter, port};
 
 use crate::conns;
 use crate::emit::{deliver_value, header};
@@ -18,7 +18,7 @@ use crate::socket::{
     TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_LISTEN, TCP_SYN_SENT, error_of,
     finished, ports_of, sequence_of, transport_of,
 };
-use crate::targets::{ports_watched, watched};
+use crate::targets::{port_rules, ports_watched, review, watched};
 use crate::transfer::{Changed, ended};
 
 /// `inet_sock_set_state(sk, oldstate, newstate)`
@@ -93,8 +93,15 @@ fn listening(sk: u64) {
     if !filters(filter::LISTENERS) {
         return;
     }
+    let port = ports_of(sk).0;
+    if port_rules(port) & port::LISTEN == 0 {
+        return;
+    }
     let mut header = header(kind::LISTEN);
-    header.len = u64::from(ports_of(sk).0);
+    if !watched(header.pid) {
+        review(header.pid);
+    }
+    header.len = u64::from(port);
     deliver_value(&header);
 }
 

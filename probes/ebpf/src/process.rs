@@ -4,14 +4,14 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
-use probes_common::event::{COMM, FILE_NAME, Header, Target, flag, kind, loss};
+use probes_common::event::{COMM, FILE_NAME, Header, flag, kind, loss};
 use probes_common::settings::filter;
 
 use crate::emit::{deliver, deliver_value, header, lost};
 use crate::kernel::member;
 use crate::maps::{IN_FLIGHT, TARGETS, count, hit};
 use crate::settings::{filters, offset};
-use crate::targets::{target, watched};
+use crate::targets::{review, target, watched};
 
 /// An Exec event.
 #[repr(C)]
@@ -62,11 +62,7 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
     let known = target(pid);
     let sticky = matches!(known, Some(known) if known.sticky != 0);
     if filters(filter::REVIEW_EXEC) && !sticky {
-        // Watched until user space has looked at it, so that nothing is missed; what it refuses it also drops.
-        let review = Target { watch: 1, inherit: 1, sticky: 0, padding: 0 };
-        if TARGETS.insert(pid, review, 0).is_err() {
-            lost(loss::TARGETS_FULL, 0);
-        }
+        review(pid);
     }
     if watched(pid) {
         count(hit::EXEC);

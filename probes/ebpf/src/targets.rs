@@ -2,9 +2,10 @@
 
 use aya_ebpf::helpers::bpf_get_current_uid_gid;
 use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
-use probes_common::event::Target;
+use probes_common::event::{Target, loss};
 use probes_common::settings::{MAX_CGROUPS, filter, port};
 
+use crate::emit::lost;
 use crate::maps::{CGROUPS, PORTS, TARGETS, USERS};
 use crate::settings::{OWN_PID, filters};
 
@@ -62,6 +63,15 @@ fn cgroup_watched() -> bool {
     false
 }
 
+/// Watches a process, and its children, until user space has looked at it, so that nothing is missed in between. What user
+/// space refuses it drops.
+#[inline(always)]
+pub fn review(pid: u32) {
+    if TARGETS.insert(pid, Target { watch: 1, inherit: 1, sticky: 0, padding: 0 }, 0).is_err() {
+        lost(loss::TARGETS_FULL, 0);
+    }
+}
+
 /// What was decided about a process.
 #[inline(always)]
 pub fn target(pid: u32) -> Option<Target> {
@@ -75,16 +85,13 @@ pub fn ports_watched(local: u16, remote: u16) -> bool {
     if !filters(filter::PORTS | filter::EXCLUDE_PORTS) {
         return true;
     }
-    let local = port_rule(local);
-    let remote = port_rule(remote);
-    if local == port::EXCLUDE || remote == port::EXCLUDE {
-        return false;
-    }
-    !filters(filter::PORTS) || local == port::INCLUDE || remote == port::INCLUDE
+    let rules = port_rules(local) | port_rules(remote);
+    rules & port::EXCLUDE == 0 && (!filters(filter::PORTS) || rules & port::INCLUDE != 0)
 }
 
+/// What was asked for about a port.
 #[inline(always)]
-fn port_rule(number: u16) -> u8 {
+pub fn port_rules(number: u16) -> u8 {
     // SAFETY: as in [`target`].
     unsafe { PORTS.get(number) }.copied().unwrap_or(0)
 }

@@ -1,49 +1,237 @@
 //! What works on this machine, and what to do about what does not.
 
-use super::btf::VMLINUX;
-use super::programs::unsupported;
+use std::path::Path;
+
+use super::btf::{Btf, VMLINUX};
+use super::programs::{self, LIFECYCLE, SOCK, unsupported};
 use crate::SourceError;
 
-/// Capabilities by number (linux/capability.h).
-const CAPABILITIES: &[(u32, &str)] =
-    &[(39, "cap_bpf"), (38, "cap_perfmon"), (19, "cap_sys_ptrace"), (2, "cap_dac_read_search")];
-const CAP_SYS_ADMIN: u32 = 21;
+/// One thing that live capture needs, or can make use of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, such as `kernel` or `cap_bpf`.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub works: bool,
+    /// Live capture is impossible without it; else only part of it is missing.
+    pub required: bool,
+    /// What was found.
+    pub found: String,
+    /// What to do about it, where it does not work.
+    pub advice: Option<String>,
+}
 
-/// An error unless this process may load programs.
-pub(super) fn require() -> Result<(), SourceError> {
-    let missing = missing_capabilities();
-    if missing.iter().any(|name| matches!(*name, "cap_bpf" | "cap_perfmon")) {
-        return Err(unsupported(
-            &format!("missing privileges: {}", missing.join(", ").to_uppercase()),
-            Some(&remedy()),
-        ));
+/// Capabilities by number (linux/capability.h), and what each is for.
+const CAPABILITIES: &[(u32, &str, bool, &str)] = &[
+    (39, "cap_bpf", true, "loads the programs"),
+    (38, "cap_perfmon", true, "attaches them and lets them read kernel memory"),
+    (19, "cap_sys_ptrace", false, "reads other users' processes' names and libraries"),
+    (2, "cap_dac_read_search", false, "reads files in other users' containers"),
+];
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_SYS_RESOURCE: u32 = 24;
+
+/// Inode number of the initial pid namespace (include/linux/proc_ns.h, `PROC_PID_INIT_INO`).
+const INITIAL_PIDS: &str = "pid:[4026531836]";
+
+/// Oldest kernel: ring buffers and `CAP_BPF` came with it.
+const OLDEST: (u32, u32) = (5, 8);
+/// From here on BPF memory is charged to the control group, no longer to `RLIMIT_MEMLOCK`.
+const NO_MEMLOCK: (u32, u32) = (5, 11);
+
+/// Everything that decides whether, and how well, live capture works here.
+#[must_use]
+pub fn check() -> Vec<Finding> {
+    let mut all = vec![kernel(), types(), pid_namespace(), lockdown(), memory()];
+    all.extend(capabilities());
+    all.extend(tracepoints());
+    all.push(uprobes());
+    if all.iter().all(|finding| finding.works || !finding.required) {
+        all.push(loading());
     }
-    if !std::path::Path::new(VMLINUX).exists() {
-        return Err(unsupported(
-            &format!("this kernel has no type information (BTF): no {VMLINUX}"),
-            Some("use a kernel built with CONFIG_DEBUG_INFO_BTF=y"),
-        ));
+    all
+}
+
+/// An error unless this process may load programs here.
+pub(super) fn require() -> Result<(), SourceError> {
+    let first = [kernel(), types(), pid_namespace(), lockdown()];
+    if let Some(finding) = first.into_iter().find(|finding| !finding.works) {
+        return Err(unsupported(&format!("{}: {}", finding.name, finding.found), finding.advice.as_deref()));
+    }
+    let missing: Vec<Finding> = capabilities().into_iter().filter(|finding| !finding.works).collect();
+    if missing.iter().any(|finding| finding.required) {
+        let names: Vec<String> = missing.iter().map(|finding| finding.name.to_uppercase()).collect();
+        return Err(unsupported(&format!("missing privileges: {}", names.join(", ")), Some(&remedy())));
     }
     Ok(())
+}
+
+/// Raises the limit on locked memory where BPF maps still count as such. Without effect, and without need, elsewhere.
+pub(super) fn lift_memory_limit() {
+    if release().is_some_and(|release| release < NO_MEMLOCK) {
+        let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: a valid structure. A failure shows when the maps are created.
+        unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
+    }
+}
+
+fn kernel() -> Finding {
+    let found = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+    let works = release().is_none_or(|release| release >= OLDEST);
+    finding("kernel", works, true, found, "Linux 5.8 or later is needed for live capture")
+}
+
+fn types() -> Finding {
+    let works = Path::new(VMLINUX).exists();
+    let found = if works { VMLINUX.to_owned() } else { format!("this kernel has no type information: no {VMLINUX}") };
+    finding("btf", works, true, found, "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all large distributions do")
+}
+
+fn pid_namespace() -> Finding {
+    let link = std::fs::read_link("/proc/self/ns/pid").map(|path| path.display().to_string()).unwrap_or_default();
+    let works = link.is_empty() || link == INITIAL_PIDS;
+    let found = if works { "the host's" } else { "not the host's: process ids here are not those the kernel reports" };
+    finding(
+        "pid namespace",
+        works,
+        true,
+        found.to_owned(),
+        "run it on the host, or in a container started with --pid=host",
+    )
+}
+
+fn lockdown() -> Finding {
+    let text = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    let mode = text.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap_or("none").to_owned();
+    let works = mode != "confidentiality";
+    finding(
+        "lockdown",
+        works,
+        true,
+        mode,
+        "boot without lockdown=confidentiality: it forbids BPF programs to read memory",
+    )
+}
+
+fn memory() -> Finding {
+    if release().is_none_or(|release| release >= NO_MEMLOCK) {
+        return finding("memlock", true, false, "not limited on this kernel".to_owned(), "");
+    }
+    let works = has(CAP_SYS_RESOURCE) || memory_limit() == libc::RLIM_INFINITY;
+    let found = if works { "can be lifted".to_owned() } else { format!("{} bytes", memory_limit()) };
+    finding("memlock", works, true, found, "run `ulimit -l unlimited` first, or add cap_sys_resource")
+}
+
+fn capabilities() -> Vec<Finding> {
+    CAPABILITIES
+        .iter()
+        .map(|&(number, name, required, purpose)| {
+            // CAP_SYS_ADMIN includes the two that were split off from it.
+            let works = has(number) || (number >= 38 && has(CAP_SYS_ADMIN));
+            let found = format!("{} ({purpose})", if works { "held" } else { "missing" });
+            finding(name, works, required, found, &remedy())
+        })
+        .collect()
+}
+
+fn tracepoints() -> Vec<Finding> {
+    let Ok(types) = Btf::of_kernel() else { return Vec::new() };
+    let has = |name: &str| types.has_tracepoint(name);
+    let sock = SOCK.iter().all(|row| has(row.tracepoint));
+    let found = if sock { "socket tracepoints" } else { "system calls: each call of every process is slowed a little" };
+    let mut all = vec![finding("back end", true, false, found.to_owned(), "")];
+    for row in LIFECYCLE {
+        let works = has(row.tracepoint);
+        let found = if works { "present" } else { "missing in this kernel" };
+        all.push(finding(
+            &format!("tracepoint {}", row.tracepoint),
+            works,
+            true,
+            found.to_owned(),
+            "use a distribution's kernel",
+        ));
+    }
+    all
+}
+
+fn uprobes() -> Finding {
+    let works = Path::new("/sys/bus/event_source/devices/uprobe/type").exists();
+    let found = if works { "available" } else { "this kernel has none (CONFIG_UPROBE_EVENTS)" };
+    finding("uprobes", works, false, found.to_owned(), "TLS libraries cannot be read here; clear text can")
+}
+
+/// Asks the kernel's verifier itself.
+fn loading() -> Finding {
+    match programs::verify() {
+        Ok(all) => {
+            let refused: Vec<&str> =
+                all.iter().filter(|program| program.reason.is_some()).map(|program| program.program.as_str()).collect();
+            // One of the two variants of a program is for other kernels.
+            let works = refused.iter().all(|name| *name == "sys_exit");
+            let found =
+                if works { format!("{} programs", all.len()) } else { format!("refused: {}", refused.join(", ")) };
+            finding("loading", works, true, found, "report it with the output of `uname -r`")
+        }
+        Err(error) => finding("loading", false, true, error.what, &error.advice.unwrap_or_default()),
+    }
+}
+
+fn finding(name: &str, works: bool, required: bool, found: String, advice: &str) -> Finding {
+    let advice = (!works && !advice.is_empty()).then(|| advice.to_owned());
+    Finding { name: name.to_owned(), works, required, found, advice }
 }
 
 /// The commands that give the privileges.
 fn remedy() -> String {
     let program = std::env::current_exe().map_or_else(|_| "explore".to_owned(), |path| path.display().to_string());
-    let names: Vec<&str> = CAPABILITIES.iter().map(|(_, name)| *name).collect();
+    let names: Vec<&str> = CAPABILITIES.iter().map(|&(_, name, _, _)| name).collect();
     format!("run it with sudo, or once: sudo setcap {}+ep {program}", names.join(","))
 }
 
-fn missing_capabilities() -> Vec<&'static str> {
-    let effective = effective_capabilities();
-    let has = |number: u32| effective >> number & 1 != 0;
-    // Before 5.8, and still, CAP_SYS_ADMIN includes the first two.
-    let covered = |number: u32| has(number) || (number >= 38 && has(CAP_SYS_ADMIN));
-    CAPABILITIES.iter().filter(|(number, _)| !covered(*number)).map(|(_, name)| *name).collect()
+/// Major and minor number of the kernel's release.
+fn release() -> Option<(u32, u32)> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-fn effective_capabilities() -> u64 {
+fn has(capability: u32) -> bool {
+    effective() >> capability & 1 != 0
+}
+
+fn effective() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     field.and_then(|value| u64::from_str_radix(value.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn memory_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is writable.
+    unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) };
+    limit.rlim_cur
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_comes_with_advice() {
+        let findings = check();
+        for name in ["kernel", "btf", "pid namespace", "cap_bpf", "cap_perfmon", "memlock", "uprobes"] {
+            assert!(findings.iter().any(|finding| finding.name == name), "{name}");
+        }
+        for finding in findings {
+            assert_eq!(finding.works, finding.advice.is_none(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn the_remedy_names_the_program_and_all_capabilities() {
+        let remedy = remedy();
+        let program = std::env::current_exe().expect("known");
+        assert!(remedy.contains("sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep"));
+        assert!(remedy.ends_with(program.to_str().expect("text")));
+    }
 }

@@ -11,6 +11,7 @@ use protocols::event::{
 };
 
 use super::clock::Clock;
+use super::closing::Quiet;
 use super::errno;
 use super::raw::split;
 use super::selection::{Selection, facts_or};
@@ -36,6 +37,11 @@ struct Socket {
     id: SocketId,
     /// The process that used it last; 0 if unknown.
     pid: u32,
+    /// Key in the kernel's map of connections.
+    sk: u64,
+    inode: u64,
+    /// When it was used last; `None` for those whose end the kernel tells.
+    used: Option<Timestamp>,
 }
 
 impl Decoder {
@@ -67,9 +73,7 @@ impl Decoder {
             kind::OPEN => self.open(&header, time, rest, selection),
             kind::STATE => self.state(&header, time, rest),
             kind::CLOSE => {
-                if let Some(socket) = self.sockets.remove(&header.conn) {
-                    self.push(SocketEvent::Close { time, socket: socket.id });
-                }
+                self.close(time, header.conn);
             }
             kind::FORK => self.fork(&header, time, selection),
             kind::EXEC => self.exec(&header, time, rest, selection),
@@ -77,6 +81,19 @@ impl Decoder {
             kind::LISTEN => selection.listen(header.pid, u16::try_from(header.len).unwrap_or(0)),
             _ => {}
         }
+    }
+
+    /// Sockets whose end the kernel does not tell, not used since `before`.
+    pub(super) fn quiet_since(&self, before: Timestamp) -> Vec<Quiet> {
+        let quiet = self.sockets.iter().filter(|(_, socket)| socket.used.is_some_and(|used| used < before));
+        quiet.map(|(&conn, socket)| Quiet { conn, inode: socket.inode, pid: socket.pid }).collect()
+    }
+
+    /// Tells that a socket is gone; gives its key in the kernel's map.
+    pub(super) fn close(&mut self, time: Timestamp, conn: u64) -> Option<u64> {
+        let socket = self.sockets.remove(&conn)?;
+        self.push(SocketEvent::Close { time, socket: socket.id });
+        Some(socket.sk)
     }
 
     /// Names a process unless that was done.
@@ -141,7 +158,16 @@ impl Decoder {
         self.name(time, header.pid);
         self.last += 1;
         let id = SocketId(self.last);
-        self.sockets.insert(header.conn, Socket { id, pid: header.pid });
+        self.sockets.insert(
+            header.conn,
+            Socket {
+                id,
+                pid: header.pid,
+                sk: tuple.sk,
+                inode: tuple.inode,
+                used: (tuple.transport != transport::TCP).then_some(time),
+            },
+        );
         let (local, remote) = if transport == Transport::Unix {
             unix_ends(&tuple, rest.get(..header.captured as usize).unwrap_or_default())
         } else {
@@ -175,6 +201,9 @@ impl Decoder {
         let id = socket.id;
         let handed_over = socket.pid != header.pid;
         socket.pid = header.pid;
+        if let Some(used) = &mut socket.used {
+            *used = time;
+        }
         self.name(time, header.pid);
         if handed_over {
             self.push(SocketEvent::State(State { time, socket: id, change: StateChange::Owner { pid: header.pid } }));

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use aya::maps::{HashMap, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
-use probes_common::event::{LossCount, loss};
+use probes_common::event::{CgroupTarget, Conn, LossCount, loss};
 use probes_common::settings::{MAX_CAPTURE, filter, port};
 
 use super::btf::Btf;
+use super::division::{Division, divide};
 use super::selection::TargetMap;
 use super::{Backend, Hook, HookState, Options, Verified, check, offsets};
 use crate::SourceError;
@@ -19,20 +20,31 @@ const OBJECT: &[u8] = include_bytes_aligned!("../../ebpf/object/explore.x86_64.o
 #[cfg(target_arch = "aarch64")]
 const OBJECT: &[u8] = include_bytes_aligned!("../../ebpf/object/explore.aarch64.o");
 
-/// A program, its raw tracepoint, and its counter of runs (`hit` in probes/ebpf/src/maps.rs).
-struct Row(&'static str, &'static str, u32);
+/// A program and where it belongs.
+pub(super) struct Row {
+    /// Its name.
+    pub(super) program: &'static str,
+    /// Its raw tracepoint.
+    pub(super) tracepoint: &'static str,
+    /// Its counter of runs (`hit` in probes/ebpf/src/maps.rs).
+    hit: u32,
+}
 
-const SOCK: &[Row] = &[Row("sock_send", "sock_send_length", 0), Row("sock_recv", "sock_recv_length", 1)];
-const SYSCALL: &[Row] = &[Row("sys_enter", "sys_enter", 8), Row("sys_exit", "sys_exit", 9)];
+const fn row(program: &'static str, tracepoint: &'static str, hit: u32) -> Row {
+    Row { program, tracepoint, hit }
+}
+
+pub(super) const SOCK: &[Row] = &[row("sock_send", "sock_send_length", 0), row("sock_recv", "sock_recv_length", 1)];
+const SYSCALL: &[Row] = &[row("sys_enter", "sys_enter", 8), row("sys_exit", "sys_exit", 9)];
 /// For kernels without `bpf_loop`.
-const SYSCALL_INLINE: &[Row] = &[Row("sys_enter", "sys_enter", 8), Row("sys_exit_inline", "sys_exit", 9)];
-const LIFECYCLE: &[Row] = &[
-    Row("exec", "sched_process_exec", 5),
-    Row("fork", "sched_process_fork", 6),
-    Row("exit", "sched_process_exit", 7),
-    Row("set_state", "inet_sock_set_state", 2),
-    Row("destroy", "tcp_destroy_sock", 3),
-    Row("retransmit", "tcp_retransmit_skb", 4),
+const SYSCALL_INLINE: &[Row] = &[row("sys_enter", "sys_enter", 8), row("sys_exit_inline", "sys_exit", 9)];
+pub(super) const LIFECYCLE: &[Row] = &[
+    row("exec", "sched_process_exec", 5),
+    row("fork", "sched_process_fork", 6),
+    row("exit", "sched_process_exit", 7),
+    row("set_state", "inet_sock_set_state", 2),
+    row("destroy", "tcp_destroy_sock", 3),
+    row("retransmit", "tcp_retransmit_skb", 4),
 ];
 
 /// What runs in the kernel. Dropping it detaches everything.
@@ -47,7 +59,13 @@ pub(super) struct Maps {
     pub(super) ring: RingBuf<MapData>,
     pub(super) targets: TargetMap,
     pub(super) lost: PerCpuArray<MapData, [u64; 2]>,
+    pub(super) conns: ConnMap,
+    /// Targets that user space decides about.
+    pub(super) rest: Targets,
 }
+
+/// The kernel's map of connections.
+pub(super) type ConnMap = HashMap<MapData, u64, [u8; size_of::<Conn>()]>;
 
 const _: () = assert!(size_of::<LossCount>() == size_of::<[u64; 2]>());
 
@@ -55,19 +73,22 @@ const _: () = assert!(size_of::<LossCount>() == size_of::<[u64; 2]>());
 pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> {
     check::require()?;
     let types = offsets::kernel_types()?;
-    let mut ebpf = load(options, &types)?;
+    let division = divide(&options.targets)?;
+    let mut ebpf = load(options, &division, &types)?;
+    fill(&mut ebpf, &division)?;
     let maps = Maps {
         ring: RingBuf::try_from(take(&mut ebpf, "EVENTS")?).map_err(broken)?,
         targets: HashMap::try_from(take(&mut ebpf, "TARGETS")?).map_err(broken)?,
         lost: PerCpuArray::try_from(take(&mut ebpf, "LOST")?).map_err(broken)?,
+        conns: HashMap::try_from(take(&mut ebpf, "CONNS")?).map_err(broken)?,
+        rest: division.rest,
     };
-    set_ports(&mut ebpf, options)?;
     let hits = PerCpuArray::try_from(take(&mut ebpf, "HITS")?).map_err(broken)?;
     let mut programs = Programs { ebpf, hooks: Vec::new(), hits };
     programs.attach(LIFECYCLE)?;
-    let missing = SOCK.iter().find(|Row(_, tracepoint, _)| !types.has_tracepoint(tracepoint));
+    let missing = SOCK.iter().find(|row| !types.has_tracepoint(row.tracepoint));
     match (options.backend, missing) {
-        (Backend::Sock, Some(Row(_, tracepoint, _))) => {
+        (Backend::Sock, Some(Row { tracepoint, .. })) => {
             let what = format!("this kernel has no tracepoint {tracepoint}: Linux 6.3 and later do");
             return Err(unsupported(&what, Some("leave the choice of the back end to explore")));
         }
@@ -94,7 +115,7 @@ impl Programs {
     }
 
     fn attach(&mut self, rows: &[Row]) -> Result<(), SourceError> {
-        for Row(program, tracepoint, hit) in rows {
+        for Row { program, tracepoint, hit } in rows {
             self.attach_one(program, tracepoint).map_err(|error| {
                 unsupported(&format!("cannot attach {program} to {tracepoint}: {}", chain(&error)), None)
             })?;
@@ -126,10 +147,11 @@ impl Programs {
     }
 }
 
-fn load(options: &Options, types: &Btf) -> Result<Ebpf, SourceError> {
+fn load(options: &Options, division: &Division, types: &Btf) -> Result<Ebpf, SourceError> {
     let offsets = offsets::of(types)?;
     let pid = std::process::id();
-    let filter = filters(options);
+    let filter = filters(division);
+    check::lift_memory_limit();
     let capture = u32::try_from(options.capture.min(MAX_CAPTURE)).unwrap_or(0);
     let cpus = aya::util::nr_cpus().map_err(|(what, error)| unsupported(&format!("{what}: {error}"), None))?;
     let mut loader = EbpfLoader::new();
@@ -145,12 +167,15 @@ fn load(options: &Options, types: &Btf) -> Result<Ebpf, SourceError> {
     loader.load(OBJECT).map_err(|error| unsupported(&format!("cannot load the BPF object: {}", chain(&error)), None))
 }
 
-fn filters(options: &Options) -> u32 {
-    let targets = &options.targets;
+fn filters(division: &Division) -> u32 {
+    let targets = &division.rest;
     let mut bits = 0;
     for (bit, wanted) in [
         (filter::PROCESSES, targets.choose_processes()),
         (filter::REVIEW_EXEC, targets.review_on_exec()),
+        (filter::LISTENERS, !targets.listen.is_empty()),
+        (filter::USERS, !division.users.is_empty()),
+        (filter::CGROUPS, !division.cgroups.is_empty()),
         (filter::PORTS, !targets.ports.is_empty()),
         (filter::EXCLUDE_PORTS, !targets.exclude_ports.is_empty()),
     ] {
@@ -161,15 +186,29 @@ fn filters(options: &Options) -> u32 {
     bits
 }
 
-fn set_ports(ebpf: &mut Ebpf, options: &Options) -> Result<(), SourceError> {
-    let map = ebpf.map_mut("PORTS").ok_or_else(|| broken("the BPF object has no map PORTS"))?;
-    let mut map: HashMap<&mut MapData, u16, u8> = HashMap::try_from(map).map_err(broken)?;
-    let included = options.targets.ports.iter().map(|&number| (number, port::INCLUDE));
-    let excluded = options.targets.exclude_ports.iter().map(|&number| (number, port::EXCLUDE));
-    for (number, rule) in included.chain(excluded) {
+/// Puts what the kernel compares by itself into its maps.
+fn fill(ebpf: &mut Ebpf, division: &Division) -> Result<(), SourceError> {
+    let mut map: HashMap<&mut MapData, u16, u8> = HashMap::try_from(map(ebpf, "PORTS")?).map_err(broken)?;
+    let included = division.rest.ports.iter().map(|&number| (number, port::INCLUDE));
+    let excluded = division.rest.exclude_ports.iter().map(|&number| (number, port::EXCLUDE));
+    let listened = division.rest.listen.iter().map(|&number| (number, port::LISTEN));
+    for (number, rule) in included.chain(excluded).chain(listened) {
+        let rule = rule | map.get(&number, 0).unwrap_or(0);
         map.insert(number, rule, 0).map_err(|_| unsupported("too many ports: at most 1024", None))?;
     }
+    let mut map: HashMap<&mut MapData, u32, u8> = HashMap::try_from(self::map(ebpf, "USERS")?).map_err(broken)?;
+    for &user in &division.users {
+        map.insert(user, 1, 0).map_err(|_| unsupported("too many users: at most 256", None))?;
+    }
+    let mut map: Array<&mut MapData, [u64; 2]> = Array::try_from(self::map(ebpf, "CGROUPS")?).map_err(broken)?;
+    for (index, &CgroupTarget { id, level }) in (0..).zip(&division.cgroups) {
+        map.set(index, [id, level], 0).map_err(broken)?;
+    }
     Ok(())
+}
+
+fn map<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut aya::maps::Map, SourceError> {
+    ebpf.map_mut(name).ok_or_else(|| broken(format!("the BPF object has no map {name}")))
 }
 
 fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map, SourceError> {
@@ -208,7 +247,7 @@ pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
     // Every filter on: the most code.
     let targets = Targets { comms: vec!["*".into()], ports: vec![1], exclude_ports: vec![2], ..Targets::default() };
     let options = Options { targets, capture: MAX_CAPTURE, backend: Backend::Auto, tls: false };
-    let mut ebpf = load(&options, &types)?;
+    let mut ebpf = load(&options, &divide(&options.targets)?, &types)?;
     let mut all = Vec::new();
     for (name, program) in ebpf.programs_mut() {
         let start = Instant::now();

@@ -90,6 +90,7 @@ impl Selection {
     /// A process began to listen.
     pub(super) fn listen(&mut self, pid: u32, port: u16) {
         if self.targets.listen.contains(&port)
+            && !self.is_sticky(pid)
             && let Some(facts) = Facts::of(pid)
         {
             self.decide(&facts, true);

@@ -172,3 +172,22 @@ for i in range(20):
         }
     }
 }
+
+/// No tracepoint tells of the end of a UDP or Unix socket: it is noticed within a few seconds.
+#[test]
+#[ignore = "needs root"]
+fn closed_sockets_without_a_tracepoint() {
+    let events = capture(
+        probes::live::Backend::Auto,
+        "
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.connect(('127.0.0.1', 9))
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.connect(('127.0.0.1', 9))",
+        "u.send(b'closed'); v.send(b'open'); u.close(); time.sleep(2.5)",
+    );
+    let closed: Vec<_> = events
+        .0
+        .iter()
+        .filter_map(|event| if let SocketEvent::Close { socket, .. } = event { Some(*socket) } else { None })
+        .collect();
+    assert_eq!(closed, [events.one(Sent, b"closed").socket]);
+}

@@ -147,3 +147,105 @@ for x, word in ((l, b'inside'), (m, b'outside')):
     assert_eq!(events.data().filter(|data| data.bytes == b"inside").count(), 2);
     assert_eq!(events.data().count(), 2);
 }
+
+/// A server that drops its privileges after it was started is the new user's from then on.
+#[test]
+#[ignore = "needs root"]
+fn narrowed_by_user_at_each_call() {
+    let workload = Workload::start(
+        "c, s = pair()",
+        "
+c.send(b'as root'); s.recv(100)
+if os.fork() == 0: os.setuid(65534); c.send(b'as nobody'); os._exit(0)
+os.wait(); s.recv(100)
+",
+    );
+    let targets = Targets { users: vec!["nobody".to_owned()], ..Targets::default() };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let events = workload.run(Capture::attach(&options).expect("root"));
+    assert_eq!(events.one(Sent, b"as nobody").position, 7);
+    assert!(events.data().all(|data| !data.bytes.starts_with(b"as root")));
+}
+
+/// A user who does not exist is an error of the command line, not of the machine.
+#[test]
+#[ignore = "needs root"]
+fn an_unknown_user() {
+    let targets = Targets { users: vec!["nobody-of-that-name".to_owned()], ..Targets::default() };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let Err(error) = Capture::attach(&options) else { panic!("attached") };
+    assert!(!error.unsupported && error.what.contains("nobody-of-that-name"), "{error:?}");
+}
+
+/// A process that moves into the group while it is watched.
+#[test]
+#[ignore = "needs root and a cgroup2 mount"]
+fn narrowed_by_control_group_at_each_call() {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").expect("readable");
+    let root = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).expect("a cgroup2 mount");
+    let root = std::path::Path::new(root.split(' ').nth(1).expect("a mount point"));
+    let name = format!("explore-test-{}", std::process::id());
+    let inner = root.join(&name).join("inner");
+    std::fs::create_dir_all(&inner).expect("root may make groups");
+    let workload = Workload::start(
+        "c, s = pair()",
+        &format!(
+            "
+c.send(b'outside'); s.recv(100)
+open('{0}/cgroup.procs', 'w').write(str(os.getpid()))
+c.send(b'inside'); s.recv(100)
+open('{1}/cgroup.procs', 'w').write(str(os.getpid()))
+",
+            inner.display(),
+            root.display()
+        ),
+    );
+    let targets = Targets { cgroups: vec![name.clone()], ..Targets::default() };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let events = workload.run(Capture::attach(&options).expect("root"));
+    std::fs::remove_dir(&inner).expect("empty");
+    std::fs::remove_dir(root.join(&name)).expect("empty");
+    assert_eq!(events.one(Sent, b"inside").position, 7);
+    assert_eq!(events.data().count(), 2, "{:#?}", events.summary());
+}
+
+/// A process that begins to listen later, with all its connections, also those to elsewhere.
+#[test]
+#[ignore = "needs root"]
+fn found_by_the_port_that_it_listens_on() {
+    let workload = Workload::start(
+        "
+l = socket.socket(); l.bind(('127.0.0.1', 0)); e = socket.socket(); e.bind(('127.0.0.1', 0)); e.listen()
+print(l.getsockname()[1], flush=True)",
+        "
+x = socket.create_connection(e.getsockname()); x.send(b'before it listens')
+l.listen()
+c = socket.create_connection(l.getsockname()); s, _ = l.accept(); c.send(b'request'); s.recv(100); x.send(b'elsewhere')
+",
+    );
+    let targets = Targets { listen: vec![workload.port()], ..Targets::default() };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let events = workload.run(Capture::attach(&options).expect("root"));
+    events.one(Received, b"request");
+    events.one(Sent, b"elsewhere");
+    assert!(events.data().all(|data| data.bytes != b"before it listens"));
+}
+
+/// What `explore doctor` shows: on a machine where these tests run, everything needed works.
+#[test]
+#[ignore = "needs root"]
+fn the_check_agrees() {
+    for finding in probes::live::check() {
+        assert!(finding.works || !finding.required, "{finding:?}");
+    }
+}
+
+/// Every program of the object passes this kernel's verifier.
+#[test]
+#[ignore = "needs root"]
+fn all_programs_load() {
+    for program in probes::live::verify().expect("root") {
+        assert_eq!(program.reason, None, "{}", program.program);
+        assert!(program.instructions.is_none_or(|count| count < 200_000), "{program:?}");
+    }
+}
