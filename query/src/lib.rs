@@ -12,6 +12,7 @@
 
 mod arrow;
 mod complete;
+pub mod diff;
 mod error;
 pub mod export;
 mod lang;

@@ -6,7 +6,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use hints::unknown_table_in as unknown_table;
+pub(crate) use hints::{STAGES, unknown_table_in as unknown_table};
 
 use crate::ast::{Name, Query, Stage};
 use crate::error::{QueryError, Span};
