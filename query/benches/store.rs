@@ -54,6 +54,7 @@ fn append(c: &mut Criterion) {
     group.finish();
 }
 
+#[expect(clippy::print_stderr, reason = "criterion has no place for a figure of memory")]
 fn queries(c: &mut Criterion) {
     let rows = size();
     let (store, snapshot) = filled(rows);
