@@ -28,6 +28,7 @@
 pub mod content;
 pub mod dns;
 pub mod event;
+pub mod fuzz;
 pub mod grpc;
 pub mod http1;
 pub mod http2;

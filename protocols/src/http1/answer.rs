@@ -153,14 +153,13 @@ impl Http1 {
     fn change(&mut self, status: u16, stream: &DataStream, sink: &mut Sink<'_>) {
         self.over = true;
         let Some(front) = self.queue.front_mut() else { return };
-        let upgrade = front.upgrade.clone().or_else(|| {
-            let headers = front.http.resp_headers.as_deref().unwrap_or_default();
-            head::value(headers, "upgrade").map(str::to_owned)
-        });
-        let offers = |name: &str| {
-            upgrade.as_deref().is_some_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(name)))
+        let headers = front.http.resp_headers.as_deref().unwrap_or_default();
+        let chosen = head::value(headers, "upgrade").map(str::to_owned).or_else(|| front.upgrade.clone());
+        let names = |list: Option<&str>, name: &str| {
+            list.is_some_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(name)))
         };
-        if status == 101 && offers("h2c") && front.asked {
+        let chose = |name: &str| names(chosen.as_deref(), name);
+        if status == 101 && chose("h2c") && names(front.upgrade.as_deref(), "h2c") {
             front.http.status = None;
             front.http.reason = None;
             front.http.resp_headers = None;
@@ -177,8 +176,8 @@ impl Http1 {
         front.response_done = true;
         front.request_done = true;
         let switch = match status {
-            101 if offers("websocket") => Switch::Opaque,
-            101 if upgrade.as_deref().is_some_and(|list| list.trim_start().starts_with("TLS/")) => Switch::Tls,
+            101 if chose("websocket") => Switch::Opaque,
+            101 if chosen.as_deref().is_some_and(|list| list.trim_start().starts_with("TLS/")) => Switch::Tls,
             _ => Switch::Infer,
         };
         self.complete(sink);
@@ -289,6 +288,7 @@ impl Http1 {
         self.missed_requests = true;
         while self.answer(streams, sink) {}
         let stream = &mut streams[self.requests.reverse()];
+        self.end_response_head(stream, sink);
         let until_close = matches!(&self.answering, Reading::Body(reader) if reader.is_until_close());
         if matches!(self.answering, Reading::Body(_)) {
             self.take_response_body(false);
@@ -297,6 +297,26 @@ impl Http1 {
             }
         }
         self.answering = Reading::Held;
+    }
+}
+
+impl Http1 {
+    /// A head that never ended: its status was seen all the same.
+    fn end_response_head(&mut self, stream: &mut DataStream, sink: &mut Sink<'_>) {
+        if !matches!(self.answering, Reading::Head { begun: true, .. }) {
+            return;
+        }
+        let bytes = stream.bytes();
+        let count = bytes.len();
+        let head::Head { start, headers, .. } = head::read(bytes, &[]);
+        let line = StatusLine::read(start).filter(|line| !is_interim(line.status));
+        let (Some(line), Some(mark)) = (line, stream.next_mark()) else { return };
+        self.stitch(mark, stream.position(), sink);
+        stream.consume(count);
+        if let Some(front) = self.queue.front_mut() {
+            front.take_response(line, headers);
+            front.timing.response_start = Some(mark.time);
+        }
     }
 }
 

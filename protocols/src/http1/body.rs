@@ -38,8 +38,9 @@ pub(super) fn framing(headers: &[Header], malformed: bool) -> Option<Framing> {
         let chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
         return Some(match (chunked(last), before.iter().any(chunked)) {
             (true, false) => Framing::Chunked,
-            (_, true) => Framing::Ambiguous,
-            (false, false) => Framing::UntilClose,
+            (true, true) => Framing::Ambiguous,
+            // 6.3, 4: in responses; a request like that is refused.
+            (false, _) => Framing::UntilClose,
         });
     }
     // 6.3, 5: a list of one and the same number is that number.
@@ -340,6 +341,7 @@ mod tests {
         check(&[(CODING, "gzip, Chunked")], Some(Framing::Chunked));
         check(&[(CODING, "gzip"), (CODING, "chunked")], Some(Framing::Chunked));
         check(&[(CODING, "gzip")], Some(Framing::UntilClose));
+        check(&[(CODING, "chunked, gzip")], Some(Framing::UntilClose));
     }
 
     #[test]
@@ -352,7 +354,6 @@ mod tests {
             &[(LENGTH, "")],
             &[(LENGTH, "0x10")],
             &[(LENGTH, "99999999999999999999")],
-            &[(CODING, "chunked, gzip")],
             &[(CODING, "chunked, chunked")],
         ] {
             check(fields, Some(Framing::Ambiguous));

@@ -22,6 +22,8 @@ mod recognise;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

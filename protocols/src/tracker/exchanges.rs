@@ -10,7 +10,7 @@ use super::processes::{Owner, Processes};
 use super::threads::{Strand, Threads};
 use super::twins::{Sight, Twins};
 use super::{Config, InFlight};
-use crate::event::{Direction, SocketId, Timestamp, Vantage};
+use crate::event::{Direction, Endpoint, SocketId, Timestamp, Vantage};
 use crate::record::{Common, Identity, ParentBy, Record, Role};
 use crate::route::{Route, Routes};
 use crate::session::{Begin, Description, Exchange, Timing};
@@ -30,6 +30,8 @@ struct Open {
     common: Common,
     owner: Option<Owner>,
     direction: Direction,
+    /// The other end, where it is not that of the socket.
+    peer: Option<Endpoint>,
     protocol: &'static str,
     summary: Option<String>,
     strand: Option<Strand>,
@@ -91,8 +93,8 @@ impl Exchanges {
                 other.common.twin = Some(id);
             }
         }
-        let open =
-            Open { common, owner, direction: begin.direction, protocol: begin.protocol, summary: None, strand, sight };
+        let Begin { direction, protocol, peer, .. } = begin;
+        let open = Open { common, owner, direction, peer, protocol, summary: None, strand, sight };
         self.open.insert(id, open);
     }
 
@@ -131,13 +133,12 @@ impl Exchanges {
         let open = self.remove(exchange.id)?;
         let mut record = exchange.record;
         let error = judge::failed(&record, open.common.role, ending);
-        let peer = open.sight.as_ref().map(|sight| &sight.remote).filter(|peer| **peer != *on.remote);
         let (_, common) = record.exchange_mut()?;
         let timing = exchange.timing;
         *common = Common {
             latency: timing.response_end.map(|end| end.since(timing.request_start)),
             ttfb: ttfb(timing),
-            ends: on.ends(open.direction, peer, scene),
+            ends: on.ends(open.direction, open.peer.as_ref(), scene),
             error,
             truncated: common.truncated,
             gap: common.gap,

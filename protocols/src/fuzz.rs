@@ -1,0 +1,114 @@
+//! Entry points for fuzzing: any bytes, through everything that meets bytes from outside. None may panic, whatever comes.
+//!
+//! Unit tests call them over the corpora; a cargo-fuzz target is one line around each.
+
+use crate::event::{
+    Data, Direction, Endpoint, Open, Session, SocketEvent, SocketId, Source, Timestamp, Transport, Vantage,
+};
+use crate::record::Record;
+use crate::tracker::{Config, Limits, Trackers};
+use crate::{content, redact, trace};
+
+/// A TCP connection: the bytes come as requests, as responses, and as both, whole and in small pieces, from the beginning
+/// and joined in the middle. Returns how many rows that gave.
+pub fn connection(bytes: &[u8]) -> usize {
+    let mut rows = 0_usize;
+    for midstream in [false, true] {
+        for chunk in [usize::MAX, 7] {
+            for ways in [&[Direction::Sent][..], &[Direction::Received], &[Direction::Sent, Direction::Received]] {
+                rows = rows.saturating_add(run(bytes, midstream, chunk, ways, Transport::Tcp));
+            }
+        }
+    }
+    rows
+}
+
+/// A UDP socket: one datagram each way.
+pub fn datagram(bytes: &[u8]) -> usize {
+    run(bytes, false, usize::MAX, &[Direction::Sent, Direction::Received], Transport::Udp)
+}
+
+/// What is done to headers, bodies and statements beside parsing them.
+pub fn text(bytes: &[u8]) {
+    for coding in ["gzip", "deflate", "br", "zstd"] {
+        let _ = content::decode(Some(coding), bytes, 4096);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let header = crate::record::Header { name: Some("traceparent".into()), value: Some(text.as_ref().into()) };
+    let _ = trace::context(std::slice::from_ref(&header));
+    for kind in ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        let headers = vec![crate::record::Header { name: Some("content-type".into()), value: Some(kind.into()) }];
+        let kind = kind.split(';').next().map(str::to_owned);
+        let http = crate::record::Http {
+            query: Some(text.to_string()),
+            req_type: kind,
+            req_headers: Some(headers),
+            req_body: Some(bytes.to_vec()),
+            ..crate::record::Http::default()
+        };
+        redact::record(&mut Record::Http(Box::new(http)), false);
+    }
+    let query = Some(text.into_owned());
+    redact::record(&mut Record::Pgsql(Box::new(crate::record::Pgsql { query, ..Default::default() })), false);
+}
+
+fn run(bytes: &[u8], midstream: bool, chunk: usize, ways: &[Direction], transport: Transport) -> usize {
+    let time = Timestamp(1);
+    let socket = SocketId(1);
+    let limits = Limits { stream_bytes: 1 << 16, ..Limits::default() };
+    let mut trackers = Trackers::new(Config { limits, ..Config::default() });
+    let mut rows = 0_usize;
+    let mut take = |event| trackers.handle(event, &mut |_| rows = rows.saturating_add(1));
+    take(SocketEvent::Session(Session { time, node: None, kernel: None, vantage: Vantage::Capture }));
+    let (local, remote) = (Endpoint::default(), Endpoint::default());
+    take(SocketEvent::Open(Open { time, socket, transport, local, remote, initiator: None, pid: None, midstream }));
+    for direction in ways {
+        let mut position = 0_u64;
+        for part in bytes.chunks(chunk) {
+            let data = Data {
+                time,
+                socket,
+                direction: *direction,
+                position,
+                bytes: part.to_vec(),
+                original_len: part.len() as u64,
+                pid: 0,
+                tid: 0,
+                task: 0,
+                peer: None,
+                source: Source::Pcap,
+            };
+            take(SocketEvent::Data(data));
+            position = position.saturating_add(part.len() as u64);
+        }
+    }
+    take(SocketEvent::Close { time, socket });
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_gives_rows() {
+        // Eight times: whole and in pieces, from the beginning and joined, as requests and on both sides; and connections.
+        assert!(connection(b"GET / HTTP/1.1\r\n\r\n") >= 8 + 12);
+    }
+
+    #[test]
+    #[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
+    fn malformed_http_is_survived() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora/h2o-fuzz-corpus");
+        let mut count = 0;
+        for folder in ["http1-corpus", "http2-corpus"] {
+            for file in std::fs::read_dir(format!("{corpus}/{folder}")).unwrap() {
+                let bytes = std::fs::read(file.unwrap().path()).unwrap();
+                connection(&bytes);
+                text(&bytes);
+                count += 1;
+            }
+        }
+        assert!(count > 1500, "{count}");
+    }
+}
