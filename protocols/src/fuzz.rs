@@ -14,7 +14,7 @@ use crate::{content, redact, trace};
 pub fn connection(bytes: &[u8]) -> usize {
     let mut rows = 0_usize;
     for midstream in [false, true] {
-        for chunk in [usize::MAX, 7] {
+        for chunk in [usize::MAX, 97] {
             for ways in [&[Direction::Sent][..], &[Direction::Received], &[Direction::Sent, Direction::Received]] {
                 rows = rows.saturating_add(run(bytes, midstream, chunk, ways, Transport::Tcp));
             }

@@ -230,7 +230,7 @@ impl Connection {
             _ if self.errno.is_some() && !self.established => ConnState::Failed,
             _ if self.closed.is_some() => ConnState::Closed,
             [Some(_), Some(_)] => ConnState::Closed,
-            [None, None] if self.connecting.is_some() && !self.established && self.number.is_none() => {
+            [None, None] if self.connecting.is_some() && !self.established && self.bytes() == (0, 0) => {
                 ConnState::Connecting
             }
             [None, None] => ConnState::Open,
