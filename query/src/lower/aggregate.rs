@@ -114,7 +114,7 @@ impl Parts {
 }
 
 fn condition(filter: &Typed, lower: &Lower) -> PolarsResult<Expr> {
-    Ok(lower.expr(filter)?.cast(DataType::Boolean).fill_null(lit(false)))
+    Ok(lower.condition(filter)?.fill_null(lit(false)))
 }
 
 /// Sums of small numbers do not fit into them; means and deviations are floating-point.

@@ -22,12 +22,15 @@ impl Lower {
     }
 
     pub(super) fn expr(&self, typed: &Typed) -> PolarsResult<Expr> {
+        if typed.ty == Type::Null {
+            return Ok(lit(NULL).cast(dtype(typed.ty)));
+        }
         Ok(match &typed.kind {
             TypedKind::Column(name) => col(name.as_str()),
             TypedKind::Constant(constant) => self.constant(constant, typed.ty),
             TypedKind::Aggregate(number) => col(aggregate_name(*number)),
             TypedKind::Negate(inner) => lit(0).cast(dtype(typed.ty)) - self.cast(inner, typed.ty)?,
-            TypedKind::Not(inner) => self.expr(inner)?.cast(DataType::Boolean).not(),
+            TypedKind::Not(inner) => self.condition(inner)?.not(),
             TypedKind::And(terms) => self.balanced(terms, Expr::and)?,
             TypedKind::Or(terms) => self.balanced(terms, Expr::or)?,
             TypedKind::Arithmetic { op, left, right } => self.arithmetic(*op, left, right, typed.ty)?,
@@ -49,6 +52,10 @@ impl Lower {
         })
     }
 
+    pub(super) fn condition(&self, typed: &Typed) -> PolarsResult<Expr> {
+        self.cast(typed, Type::Bool)
+    }
+
     /// The value as type `ty`.
     fn cast(&self, typed: &Typed, ty: Type) -> PolarsResult<Expr> {
         let expr = self.expr(typed)?;
@@ -59,9 +66,10 @@ impl Lower {
         match constant {
             Constant::Null => lit(NULL).cast(dtype(ty)),
             Constant::Bool(value) => lit(*value),
-            Constant::U64(value) | Constant::Bytes(value) => lit(*value),
-            Constant::I64(value) | Constant::Duration(value) => lit(*value),
-            Constant::F64(value) => lit(*value),
+            // Untyped literals of polars do not hold all of u64.
+            Constant::U64(value) | Constant::Bytes(value) => exact(*value),
+            Constant::I64(value) | Constant::Duration(value) => exact(*value),
+            Constant::F64(value) => exact(*value),
             Constant::Text(value) => lit(value.as_str()),
             Constant::Time(value) => time(*value),
             Constant::TimeOfDay(value) => time(self.now.div_euclid(DAY).saturating_mul(DAY).saturating_add(*value)),
@@ -73,7 +81,7 @@ impl Lower {
     pub(super) fn moment(&self, typed: &Typed) -> PolarsResult<Expr> {
         let expr = self.expr(typed)?;
         Ok(match typed.ty {
-            Type::Duration => (lit(self.now) - expr).cast(dtype(Type::Time)),
+            Type::Duration => (exact(self.now) - expr).cast(dtype(Type::Time)),
             _ => expr,
         })
     }
@@ -195,7 +203,7 @@ impl Lower {
                 let offset = when(start.clone().gt(lit(0))).then(start.clone() - lit(1)).otherwise(start);
                 match arguments.get(2) {
                     Some(length) => of(0)?.str().slice(offset, self.cast(length, Type::U64)?),
-                    None => of(0)?.str().slice(offset, lit(u64::MAX)),
+                    None => of(0)?.str().slice(offset, exact(u64::MAX)),
                 }
             }
             "split" => of(0)?.str().split(of(1)?),
@@ -249,13 +257,21 @@ impl Lower {
     }
 }
 
+/// A literal of this very type.
+fn exact<T>(value: T) -> Expr
+where
+    Scalar: From<T>,
+{
+    lit(Scalar::from(value))
+}
+
 /// Name of the column that holds an aggregate.
 pub(super) fn aggregate_name(number: usize) -> String {
     format!("__aggregate{number}")
 }
 
 fn time(ns: i64) -> Expr {
-    lit(ns).cast(dtype(Type::Time))
+    exact(ns).cast(dtype(Type::Time))
 }
 
 fn rounded(value: Expr) -> Expr {
@@ -294,10 +310,10 @@ fn literal_as(typed: &Typed, ty: Type) -> Option<Expr> {
         _ => return None,
     };
     Some(match ty {
-        Type::U16 => lit(u16::try_from(value).ok()?),
-        Type::U32 => lit(u32::try_from(value).ok()?),
-        Type::U64 | Type::Bytes => lit(u64::try_from(value).ok()?),
-        Type::I64 => lit(i64::try_from(value).ok()?),
+        Type::U16 => exact(u16::try_from(value).ok()?),
+        Type::U32 => exact(u32::try_from(value).ok()?),
+        Type::U64 | Type::Bytes => exact(u64::try_from(value).ok()?),
+        Type::I64 => exact(i64::try_from(value).ok()?),
         _ => return None,
     })
 }

@@ -89,7 +89,7 @@ fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<Laz
 fn apply(frame: LazyFrame, step: &Step, snapshot: Option<&Snapshot>, context: &Context) -> PolarsResult<LazyFrame> {
     let lower = Lower { now: context.now };
     Ok(match step {
-        Step::Where(condition) => frame.filter(lower.expr(condition)?),
+        Step::Where(condition) => frame.filter(lower.condition(condition)?),
         Step::Since(range) => frame.filter(within(&lower, range)?),
         Step::Select(items) => {
             let named = lower.named(items)?;

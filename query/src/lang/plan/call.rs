@@ -231,7 +231,14 @@ impl Checker<'_> {
                 }
                 Type::String
             }
-            "lower" | "upper" | "replace" => {
+            "lower" | "upper" => {
+                all_text(arguments)?;
+                Type::String
+            }
+            "replace" => {
+                if let Some(typed) = rest.iter().find(|typed| typed.text().is_none()) {
+                    return Err(wrong(typed, "two texts in quotes"));
+                }
                 all_text(arguments)?;
                 Type::String
             }
@@ -334,8 +341,7 @@ fn common(values: &[Typed]) -> Type {
 fn mod_type(a: Type, b: Type) -> Option<Type> {
     let counted = |ty: Type| ty.is_integer() || ty == Type::Bytes;
     match (a, b) {
-        (Type::Null, _) => Some(b),
-        (_, Type::Null) => Some(a),
+        (Type::Null, ty) | (ty, Type::Null) if ty.is_numeric() || ty == Type::Null => Some(ty),
         (Type::Duration, Type::Duration) => Some(Type::Duration),
         (Type::F64, b) if b.is_number() => Some(Type::F64),
         (a, Type::F64) if a.is_number() => Some(Type::F64),
@@ -349,10 +355,11 @@ fn mod_type(a: Type, b: Type) -> Option<Type> {
 fn result(kind: AggregateKind, ty: Option<Type>) -> Result<Type, &'static str> {
     let ty = ty.unwrap_or(Type::Null);
     let listed = matches!(ty, Type::ListString | Type::Headers);
-    let numeric = ty.is_numeric() || ty == Type::Null;
+    let numeric = ty.is_numeric();
     match kind {
         AggregateKind::Count => Ok(Type::U64),
         AggregateKind::Rate(_) | AggregateKind::ErrorRate => Ok(Type::F64),
+        _ if ty == Type::Null => Err("values"),
         AggregateKind::Sum if numeric => Ok(match ty {
             Type::U16 | Type::U32 => Type::U64,
             ty => ty,

@@ -181,10 +181,15 @@ impl Checker<'_> {
     pub(super) fn comparable(&self, symbol: &str, left: &Typed, right: &Typed, span: Span) -> Result<(), QueryError> {
         let counted = |ty: Type| ty.is_number() || ty == Type::Bytes;
         let (a, b) = (left.ty, right.ty);
+        let whole = |ty: Type| matches!(ty, Type::Headers | Type::ListString | Type::Blob);
         if a == Type::Null || b == Type::Null {
-            return Ok(());
+            if !whole(a) && !whole(b) {
+                return Ok(());
+            }
+            let ty = if a == Type::Null { b } else { a };
+            return Err(QueryError::new(span, format!("{} is not compared", ty.described())).hint("`… is null`"));
         }
-        let same = a == b && !matches!(a, Type::Headers | Type::ListString | Type::Blob);
+        let same = a == b && !whole(a);
         if same || (counted(a) && counted(b)) {
             return Ok(());
         }

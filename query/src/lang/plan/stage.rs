@@ -212,7 +212,7 @@ impl Checker<'_> {
             let message = format!("rows cannot be sorted by {}", typed.ty.described());
             return Err(QueryError::new(order.expr.span, message));
         }
-        if typed.is_constant() {
+        if !typed.has_column() {
             return Err(QueryError::new(order.expr.span, "rows cannot be sorted by a constant")
                 .hint("name the column to sort by"));
         }
