@@ -1,11 +1,206 @@
-//! `explore doctor`: what will work on this machine, and what would mend the rest.
+//! `explore doctor` and `--dry-run`: what will work on this machine, and what would mend the rest.
+//!
+//! The verdict on live capture is that of a real one: its hooks are attached for a moment, to this process only.
 
-use crate::failure::Failure;
+use std::path::{Path, PathBuf};
 
-/// `explore doctor`.
+use probes::SourceError;
+use probes::live::{Capture, Hook, HookState, Options};
+use probes::targets::Targets;
+use probes::tls::{Refusal, inspect, mapped};
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, UNSUPPORTED};
+use crate::output;
+
+/// `explore doctor`. Exit code 3 when live capture will not work.
 ///
 /// # Errors
-/// Exit code 3 when live capture will not work.
-pub(crate) fn doctor(_json: bool, _pid: Option<u32>) -> Result<u8, Failure> {
-    Err(Failure::usage("`explore doctor` is not built yet in this version"))
+/// When stdout cannot be written.
+pub(crate) fn doctor(json: bool, pid: Option<u32>) -> Result<u8, Failure> {
+    if let Some(pid) = pid.filter(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        return Err(Failure::usage(format!("there is no process {pid}")));
+    }
+    let machine = Machine::look();
+    let live = attach(pid);
+    let processes = processes(pid);
+    let text = match json {
+        true => format!("{}\n", as_json(&machine, &live, &processes)),
+        false => as_text(&machine, &live, &processes),
+    };
+    output::data(&text)?;
+    Ok(if live.is_ok() { 0 } else { UNSUPPORTED })
+}
+
+/// `--dry-run`: every program, hook and capability that a capture with these options would use.
+///
+/// # Errors
+/// Exit code 3 when it would not work.
+pub(crate) fn dry_run(options: &Options) -> Result<u8, Failure> {
+    let capture = Capture::attach(options).map_err(|error| Failure::source(&error))?;
+    let mut text = format!("processes: {}\n", capture.processes());
+    text.push_str(
+        "capabilities: CAP_BPF CAP_PERFMON to load and attach, CAP_SYS_PTRACE CAP_DAC_READ_SEARCH for others' /proc\n",
+    );
+    capture.hooks().iter().for_each(|hook| text.push_str(&hook_line(hook)));
+    output::data(&text).map(|()| 0)
+}
+
+/// Attaches for a moment; the hooks, or why not.
+fn attach(pid: Option<u32>) -> Result<Vec<Hook>, SourceError> {
+    let targets = Targets { pids: vec![pid.unwrap_or_else(std::process::id)], ..Targets::default() };
+    let options = Options { targets, capture: 1024, backend: probes::live::Backend::Auto, tls: true };
+    Capture::attach(&options).map(|capture| capture.hooks())
+}
+
+/// What is known of the machine without privileges.
+struct Machine {
+    kernel: String,
+    architecture: &'static str,
+    btf: bool,
+}
+
+impl Machine {
+    fn look() -> Self {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let btf = Path::new("/sys/kernel/btf/vmlinux").exists();
+        Self { kernel: release.trim().to_owned(), architecture: std::env::consts::ARCH, btf }
+    }
+}
+
+/// A process, and whether its TLS can be read.
+struct Process {
+    pid: u32,
+    name: String,
+    /// Library, version and path; null if there is none.
+    library: Option<(String, Option<String>, PathBuf)>,
+    /// Why its plaintext cannot be read; null when it can.
+    reason: Option<String>,
+}
+
+/// The process asked for, or every one that has a TLS library.
+fn processes(pid: Option<u32>) -> Vec<Process> {
+    if let Some(pid) = pid {
+        return vec![process(pid)];
+    }
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    pids.retain(|pid| *pid != std::process::id());
+    pids.into_iter().filter(|pid| maps_tls(*pid)).map(process).collect()
+}
+
+/// Whether a library that is known for TLS is mapped: a quick look, before files are opened.
+fn maps_tls(pid: u32) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    ["libssl", "libgnutls"].iter().any(|name| maps.contains(name))
+}
+
+fn process(pid: u32) -> Process {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
+    let mut found = Process { pid, name, library: None, reason: Some("no library found".to_owned()) };
+    let files = match mapped::executables(pid) {
+        Ok(files) => files,
+        Err(error) => {
+            found.reason = Some(error);
+            return found;
+        }
+    };
+    for file in files {
+        match inspect(&file.open) {
+            Ok(library) => {
+                found.library = Some((library.source.name().to_owned(), library.version, file.path));
+                found.reason = None;
+                return found;
+            }
+            Err(Refusal::NoSymbols(reason)) => found.reason = Some(reason.to_owned()),
+            Err(Refusal::NoLibrary | Refusal::Unreadable(_)) => {}
+        }
+    }
+    found
+}
+
+fn as_text(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: &[Process]) -> String {
+    let mut text = format!("kernel        {} {}\n", machine.kernel, machine.architecture);
+    let btf = if machine.btf { "yes" } else { "no: live capture needs a kernel built with CONFIG_DEBUG_INFO_BTF=y" };
+    text.push_str(&format!("type info     {btf}\n"));
+    match live {
+        Ok(hooks) => {
+            text.push_str("live capture  works\n");
+            hooks.iter().for_each(|hook| text.push_str(&hook_line(hook)));
+        }
+        Err(error) => {
+            text.push_str(&format!("live capture  does not work: {}\n", error.what));
+            if let Some(advice) = &error.advice {
+                text.push_str(&format!("              {advice}\n"));
+            }
+        }
+    }
+    text.push_str("files, demo   work\n");
+    if processes.is_empty() {
+        text.push_str("TLS           no process with a TLS library is running (or none may be looked into)\n");
+    } else {
+        text.push_str("TLS, by process:\n");
+    }
+    for process in processes {
+        let verdict = match (&process.library, &process.reason) {
+            (Some((library, version, path)), _) => {
+                format!("{library} {} ({})", version.as_deref().unwrap_or("of unknown version"), path.display())
+            }
+            (None, reason) => format!("not readable: {}", reason.as_deref().unwrap_or("unknown")),
+        };
+        text.push_str(&format!("  {:>8} {:16} {verdict}\n", process.pid, process.name));
+    }
+    text
+}
+
+fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: &[Process]) -> Value {
+    let live = match live {
+        Ok(hooks) => json!({
+            "works": true,
+            "hooks": hooks.iter().map(|hook| json!({
+                "program": hook.program,
+                "hook": hook.hook,
+                "target": hook.target,
+                "state": state(hook),
+                "reason": hook.reason,
+            })).collect::<Vec<_>>(),
+        }),
+        Err(error) => json!({ "works": false, "reason": error.what, "advice": error.advice, "hooks": [] }),
+    };
+    let process = |process: &Process| {
+        let (library, version, path) = match &process.library {
+            Some((library, version, path)) => (Some(library), version.as_ref(), Some(path.display().to_string())),
+            None => (None, None, None),
+        };
+        json!({
+            "pid": process.pid,
+            "process": process.name,
+            "tls": { "library": library, "version": version, "path": path, "reason": process.reason },
+        })
+    };
+    json!({
+        "kernel": machine.kernel,
+        "architecture": machine.architecture,
+        "btf": machine.btf,
+        "live": live,
+        "files": { "works": true },
+        "processes": processes.iter().map(process).collect::<Vec<_>>(),
+    })
+}
+
+/// A hook and how it went, as one line.
+pub(crate) fn hook_line(hook: &Hook) -> String {
+    let target = hook.target.as_deref().map(|target| format!(" in {target}")).unwrap_or_default();
+    let reason = hook.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("  {:12} {:9} {}{target}{reason}\n", state(hook), hook.program, hook.hook)
+}
+
+fn state(hook: &Hook) -> &'static str {
+    match hook.state {
+        HookState::Active => "active",
+        HookState::Failed => "failed",
+        HookState::Unsupported => "unsupported",
+        HookState::Skipped => "skipped",
+    }
 }

@@ -106,7 +106,6 @@ pub(super) fn at(path: &Path, config: &Config, offset: usize, message: &str) -> 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod tests {
     use super::*;
 

@@ -55,9 +55,7 @@ pub(crate) struct Explore {
     pub(crate) mouse: bool,
     pub(crate) ascii: bool,
     pub(crate) color: bool,
-    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) verbose: u8,
-    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) log: Option<PathBuf>,
     /// Saved queries: name and text.
     pub(crate) saved: Vec<(String, String)>,
@@ -248,6 +246,7 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         body: to_usize(args.body),
         protocols,
         redact: !args.no_redact,
+        keep_binary: args.keep_binary,
         routes: patterns("--route", &args.route)?,
         ignored_routes: patterns("--ignore-route", &args.ignore_route)?,
         ..tracker::Config::default()
@@ -362,10 +361,9 @@ fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
 
 /// Options that are accepted by name, and are not built yet: refused rather than ignored.
 fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 9] = [
+    let unbuilt: [(&str, bool); 8] = [
         ("--tls-keys", args.tls_keys.is_some()),
         ("--max-cpu", args.max_cpu.is_some()),
-        ("--keep-binary", args.keep_binary),
         ("--otlp", args.otlp.is_some()),
         ("--otlp-keep", args.otlp_keep.is_some()),
         ("--otlp-query-text", args.otlp_query_text),

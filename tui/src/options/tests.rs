@@ -1,5 +1,4 @@
 //! Options as typed and what they mean.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -6,7 +6,6 @@
 
 mod command;
 mod coverage;
-mod dry_run;
 mod engine;
 mod merge;
 mod open;
@@ -23,6 +22,8 @@ use query::ProbeRow;
 
 pub(crate) use command::held;
 pub(crate) use coverage::Summary;
+#[cfg(test)]
+pub(crate) use engine::Engine;
 pub(crate) use open::Opened;
 use print::Printer;
 pub(crate) use reader::Batch;
@@ -38,8 +39,11 @@ use crate::output::{self, Rows};
 /// # Errors
 /// What kept the run from starting. What goes wrong later is said on the way.
 pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
-    if matches!(explore.view, View::DryRun) {
-        return dry_run::dry_run(&explore);
+    if let (View::DryRun, Input::Live(live) | Input::Demo { live, .. }) = (&explore.view, &explore.input) {
+        return crate::doctor::dry_run(&live.options);
+    }
+    if let Some(path) = &explore.log {
+        output::log_to(path)?;
     }
     let signals = signals::listen()?;
     let query = match std::mem::replace(&mut explore.view, View::Headless) {
@@ -144,6 +148,9 @@ impl Run {
     fn ready(&mut self) -> Result<Option<Instant>, Failure> {
         let mut run_for = self.explore.run_for;
         if let Some(ready) = self.opened.ready {
+            for hook in self.opened.reader.iter().flat_map(Reader::hooks) {
+                output::detail(1, self.explore.verbose, crate::doctor::hook_line(&hook).trim());
+            }
             output::note(&format!("watching {} processes, {} hooks", ready.processes, ready.hooks));
             let states = self.printer.as_ref().is_some_and(Printer::is_about_states);
             if states && self.opened.command.is_none() {

@@ -56,7 +56,11 @@ impl Reader {
     pub(crate) fn start(source: Source, tee: Tee) -> Result<Self, Failure> {
         let (sender, batches) = bounded(QUEUE);
         let (stop, stopped) = bounded(1);
-        let hooks = Arc::new(Mutex::new(Vec::new()));
+        let hooks = match &source {
+            Source::Live(capture) => capture.hooks(),
+            Source::File(_) => Vec::new(),
+        };
+        let hooks = Arc::new(Mutex::new(hooks));
         let shared = Arc::clone(&hooks);
         let thread = std::thread::Builder::new()
             .name("source".to_owned())
@@ -97,11 +101,12 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         let mut hooks_at = Instant::now();
-        self.publish_hooks();
         let mut batch = Vec::new();
         let last = loop {
             if !self.stopping && self.asked_to_stop() {
                 self.stopping = true;
+                // Afterwards there are no hooks any more to be told about.
+                self.publish_hooks();
                 match &mut self.source {
                     Source::Live(capture) => capture.stop(),
                     Source::File(_) => break Batch::End,
@@ -131,7 +136,9 @@ impl Worker {
                 self.publish_hooks();
             }
         };
-        self.publish_hooks();
+        if !self.stopping {
+            self.publish_hooks();
+        }
         if !batch.is_empty() {
             let _gone = self.sender.send(Batch::Events(batch));
         }

@@ -34,16 +34,14 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::SortBy => return with_column(model, query_text::sort),
         Action::Columns => model.pane_mut().all_columns = !model.pane().all_columns,
         Action::Follow => {
-            let follow = !model.pane().follow;
-            model.pane_mut().follow = follow;
-            if follow {
-                move_row(model, Action::Top);
-            }
+            move_row(model, Action::Top);
+            return ask(model);
         }
         Action::Pause => return pause(model),
         Action::Open => return open(model),
-        Action::Back => return back(model, false),
-        Action::Quit => return back(model, true),
+        Action::Back => return back(model),
+        Action::Quit if model.status.live && model.status.exchanges > 0 => model.mode = Mode::Leaving,
+        Action::Quit => return vec![Command::Quit],
         Action::GoTo => {
             model.mode = Mode::Prompt(Prompt {
                 question: "go to time (10:15 or RFC 3339)",
@@ -95,6 +93,13 @@ fn move_row(model: &mut Model, action: Action) {
         Action::Top => 0,
         _ => last,
     };
+    let (exchanges, newest_first) = (model.status.exchanges, model.pane().query.contains("sort time desc"));
+    let pane = model.pane_mut();
+    pane.held = match pane.held {
+        _ if pane.row == 0 || !newest_first => None,
+        Some(held) => Some(held),
+        None => Some(exchanges),
+    };
     keep_in_view(model);
 }
 
@@ -103,8 +108,13 @@ pub(super) fn shown(model: &Model) -> Vec<Shown> {
     let pane = model.pane();
     let Some(table) = &pane.answer else { return Vec::new() };
     let rows = pane.offset..table.height().min(pane.offset + model.page());
-    let preferred = SCREENS[model.current].columns;
-    columns::layout(table, preferred, pane.all_columns, rows, usize::from(model.width).saturating_sub(2))
+    columns::layout(
+        table,
+        pane.preferred(model.current),
+        pane.all_columns,
+        rows,
+        usize::from(model.width).saturating_sub(2),
+    )
 }
 
 /// Name and value of the cell under the cursor.
@@ -257,24 +267,15 @@ fn is_key(stage: &str, column: &str) -> bool {
     keys.split(',').any(|key| key.trim() == column)
 }
 
-/// Back the way that was come; from the beginning, `leave` quits.
-fn back(model: &mut Model, leave: bool) -> Vec<Command> {
-    if let Some(step) = model.back.pop() {
-        for (screen, query, row) in step.changed {
-            set_query(model, screen, query);
-            model.pane_mut().row = row;
-        }
-        model.current = step.screen;
-        return ask(model);
+/// Back the way that was come.
+fn back(model: &mut Model) -> Vec<Command> {
+    let Some(step) = model.back.pop() else { return Vec::new() };
+    for (screen, query, row) in step.changed {
+        set_query(model, screen, query);
+        model.pane_mut().row = row;
     }
-    if !leave {
-        return Vec::new();
-    }
-    if model.status.live && model.status.exchanges > 0 {
-        model.mode = Mode::Leaving;
-        return Vec::new();
-    }
-    vec![Command::Quit]
+    model.current = step.screen;
+    ask(model)
 }
 
 /// Moves through time by a tenth of what is there.

@@ -8,7 +8,8 @@ use super::detail::Detail;
 use super::editor::Editor;
 use super::findings::Finding;
 use super::heat::Heat;
-use super::screens::SCREENS;
+use super::query_text::table;
+use super::screens::{SCREENS, columns_of};
 use super::theme::Theme;
 
 /// The state of the screens.
@@ -60,8 +61,8 @@ pub(super) struct Pane {
     pub(super) column: usize,
     /// All columns rather than the screen's own.
     pub(super) all_columns: bool,
-    /// Stays at the newest row.
-    pub(super) follow: bool,
+    /// Exchanges that were there when the cursor left the newest row: until it returns, rows stay where they are.
+    pub(super) held: Option<u64>,
     /// Rows marked with `x`, by `id`.
     pub(super) marked: BTreeSet<u64>,
 }
@@ -78,8 +79,16 @@ impl Pane {
             offset: 0,
             column: 0,
             all_columns: false,
-            follow: true,
+            held: None,
             marked: BTreeSet::new(),
+        }
+    }
+
+    /// The columns to show first.
+    pub(super) fn preferred(&self, screen: usize) -> &'static [&'static str] {
+        match SCREENS[screen].query == self.query {
+            true => SCREENS[screen].columns,
+            false => columns_of(&table(&self.query)),
         }
     }
 

@@ -37,6 +37,32 @@ pub(super) enum Pane {
 /// Place of the Requests screen, to which drill-downs lead.
 pub(super) const REQUESTS: usize = 0;
 
+/// Columns to show first of a table's own rows, when a query asks for them on any screen.
+pub(super) fn columns_of(table: &str) -> &'static [&'static str] {
+    match table {
+        "http" => &[
+            "time",
+            "latency",
+            "status",
+            "method",
+            "path",
+            "process",
+            "host",
+            "remote_addr",
+            "remote_name",
+            "resp_bytes",
+        ],
+        "grpc" => &["time", "latency", "status_name", "rpc_service", "method", "process", "remote_addr", "message"],
+        "pgsql" => &["time", "latency", "tag", "sqlstate", "shape", "rows", "process", "txn", "message"],
+        "dns" => &["time", "latency", "rcode", "type", "name", "answers", "process", "remote_addr"],
+        "tls" => &["time", "handshake", "version", "sni", "alert", "decrypted", "reason", "process", "cipher", "alpn"],
+        "conns" => SCREENS[5].columns,
+        "inflight" => SCREENS[7].columns,
+        "probes" => SCREENS[8].columns,
+        _ => SCREENS[REQUESTS].columns,
+    }
+}
+
 /// All screens, in the order of their digits.
 pub(super) const SCREENS: [Screen; 9] = [
     Screen {

@@ -52,10 +52,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Command> {
         }
         Message::Rows(status) => {
             model.status = status;
-            match model.paused {
-                Some(_) => Vec::new(),
-                None => ask(model),
-            }
+            let known = model.detail.as_ref().is_some_and(|detail| detail.row.is_some() && detail.chain.is_some());
+            let held = model.paused.is_some() || (model.pane().held.is_some() && model.pane().answer.is_some());
+            if held || known { Vec::new() } else { ask(model) }
         }
         Message::Answer(answer) => take_answer(model, answer),
         Message::Note(note) => {
@@ -355,7 +354,7 @@ pub(super) fn set_query(model: &mut Model, screen: usize, query: String) -> Vec<
     let pane = model.pane_mut();
     pane.query = query;
     (pane.answer, pane.beside, pane.heat, pane.error) = (None, None, None, None);
-    (pane.row, pane.offset, pane.column) = (0, 0, 0);
+    (pane.row, pane.offset, pane.column, pane.held) = (0, 0, 0, None);
     ask(model)
 }
 

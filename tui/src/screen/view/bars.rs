@@ -32,10 +32,12 @@ pub(super) fn screens(model: &Model, buffer: &mut Buffer, area: Rect) {
 pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     let (status, theme) = (&model.status, model.theme);
     let gap = || ("  ".to_owned(), Style::new());
+    let new = |then: u64| count(status.exchanges.saturating_sub(then));
     let state = match (model.paused, status.live) {
-        (Some(then), _) => {
-            let new = status.exchanges.saturating_sub(then);
-            (format!(" PAUSED +{} new ", count(new)), theme.warning().add_modifier(Modifier::REVERSED))
+        (Some(then), _) => (format!(" PAUSED +{} new ", new(then)), theme.warning().add_modifier(Modifier::REVERSED)),
+        (None, true) if model.pane().held.is_some() => {
+            let text = format!(" LIVE +{} new ", new(model.pane().held.unwrap_or(0)));
+            (text, theme.good().add_modifier(Modifier::REVERSED))
         }
         (None, true) => (" LIVE ".to_owned(), theme.good().add_modifier(Modifier::REVERSED)),
         (None, false) => (" FILE ".to_owned(), theme.name().add_modifier(Modifier::REVERSED)),

@@ -33,7 +33,7 @@ pub(super) fn table(model: &Model, buffer: &mut Buffer, area: Rect) {
     let page = usize::from(area.height).saturating_sub(1);
     let rows = pane.offset..table.height().min(pane.offset + page);
     let width = usize::from(area.width).saturating_sub(2 + spark);
-    let columns = layout(table, screen.columns, pane.all_columns, rows.clone(), width);
+    let columns = layout(table, pane.preferred(model.current), pane.all_columns, rows.clone(), width);
     head(model, table, &columns, buffer, area);
     for (line, row) in (1..).zip(rows) {
         let area = Rect { y: area.y + line, height: 1, ..area };
