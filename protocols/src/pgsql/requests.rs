@@ -61,12 +61,23 @@ impl Talk {
         }
     }
 
+    fn analyse(&self, text: &str, cut: bool) -> sql::Analysis {
+        let mut analysis = sql::analyse(text, cut);
+        if self.backslashes && text.contains('\\') {
+            // Where strings end is not known: nothing after the verb is safe to show.
+            for statement in &mut analysis.statements {
+                statement.shape = statement.operation.as_ref().map(|operation| format!("{operation} …"));
+            }
+        }
+        analysis
+    }
+
     fn query(&mut self, message: &Message<'_>, sink: &mut Sink<'_>) {
         self.make_room(message.start.time, sink);
         let cut = message.cut || message.lost;
         let body = message.body.strip_suffix(&[0]).unwrap_or(message.body);
         let text = content::text(body);
-        let analysis = sql::analyse(&text, cut);
+        let analysis = self.analyse(&text, cut);
         let mut begun = VecDeque::new();
         let count = analysis.statements.len();
         let mut counted = 0_u64;
@@ -174,7 +185,7 @@ impl Talk {
         self.make_room(message.start.time, sink);
         let cut = parse.cut || message.cut || message.lost;
         let text = content::text(parse.query);
-        let mut analysis = sql::analyse(&text, parse.cut);
+        let mut analysis = self.analyse(&text, parse.cut);
         let (operation, shape) = match analysis.statements.is_empty() {
             true => (None, None),
             false => {

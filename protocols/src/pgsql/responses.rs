@@ -40,8 +40,12 @@ impl Talk {
 
     fn parameter_status(&mut self, message: &Message<'_>) {
         let mut scan = super::scan::Scan::new(message.body);
-        if let (Some(b"application_name"), Some(value)) = (scan.text(), scan.text()) {
-            self.identity.application = Some(content::text(value)).filter(|name| !name.is_empty());
+        match (scan.text(), scan.text()) {
+            (Some(b"application_name"), Some(value)) => {
+                self.identity.application = Some(content::text(value)).filter(|name| !name.is_empty());
+            }
+            (Some(b"standard_conforming_strings"), Some(value)) => self.backslashes = value == b"off",
+            _ => {}
         }
         self.login_answer(message);
     }

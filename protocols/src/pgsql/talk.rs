@@ -106,6 +106,8 @@ pub(super) struct Talk {
     pub(super) ready: Option<(Timestamp, Txn)>,
     /// Start-up is over, or was never seen.
     pub(super) started: bool,
+    /// `standard_conforming_strings` is off: a backslash escapes in every string, unlike what the tokenizer knows.
+    pub(super) backslashes: bool,
 }
 
 impl Talk {
@@ -128,6 +130,7 @@ impl Talk {
             rest: None,
             ready: None,
             started: false,
+            backslashes: false,
         }
     }
 

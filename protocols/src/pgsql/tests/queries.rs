@@ -200,3 +200,17 @@ fn tags_of_protocols_to_come_are_stepped_over() {
     assert_eq!(outcome.summary(), ["SELECT 1 | SELECT 1 | 1 | idle"]);
     assert_eq!(outcome.skipped, 0);
 }
+
+#[test]
+fn strings_of_the_old_notation_never_get_into_the_shape() {
+    let off = message(b'S', &[text("standard_conforming_strings"), text("off")].concat());
+    let sql = r"UPDATE t SET a = 'it\' or hunter2'";
+    let outcome = after_login(&[
+        (C, query("SET standard_conforming_strings = off")),
+        (S, [complete("SET"), off, ready(b'I')].concat()),
+        (C, query(sql)),
+        (S, [complete("UPDATE 1"), ready(b'I')].concat()),
+    ]);
+    let row = outcome.rows()[2];
+    assert_eq!((row.query.as_deref(), row.shape.as_deref()), (Some(sql), Some("UPDATE …")));
+}
