@@ -292,3 +292,30 @@ fn a_command_that_cannot_be_started_gives_126_or_127() {
     explore(&["--headless", "--", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]).run().code(126);
     explore(&["-q", "http", "--", "/nonexistent/program"]).run().code(2);
 }
+
+#[test]
+fn two_files_are_compared_with_figures_and_a_verdict() {
+    let ended = explore(&["diff", RECORDING, RECORDING]).run();
+    ended.code(0);
+    assert!(ended.stdout.contains("same") && ended.stdout.contains("/checkout"), "{}", ended.stdout);
+    let json = explore(&["diff", RECORDING, RECORDING, "--by", "method", "--json"]).run();
+    json.code(0);
+    assert!(rows(&json.stdout).iter().all(|row| row["change"] == "same" && row["a"] == row["b"]), "{}", json.stdout);
+    explore(&["diff", RECORDING, "/nonexistent"]).run().code(2);
+    explore(&["diff", RECORDING, RECORDING, "--by", "nosuch"]).run().code(2);
+}
+
+#[test]
+fn a_snapshot_gives_the_same_rows_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.parquet");
+    let name = path.to_str().unwrap();
+    explore(&["--read", RECORDING, "--snapshot", name]).run().code(0);
+    let query = ["-q", "http | summarize n=count(), p99(latency) by route, status"];
+    let first = explore(&[&["--read", RECORDING], &query[..]].concat()).run();
+    let second = explore(&[&["--read", name], &query[..]].concat()).run();
+    second.code(0);
+    assert!(!first.stdout.is_empty());
+    assert_eq!(first.stdout, second.stdout);
+    explore(&["--read", RECORDING, "--snapshot", name]).run().code(2);
+}

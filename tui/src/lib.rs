@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod diff;
 mod doctor;
 mod failure;
 mod options;
@@ -48,6 +49,7 @@ fn invoke(invocation: Invocation) -> Result<u8, Failure> {
         Invocation::Explore(explore) => run::explore(*explore),
         Invocation::Doctor { json, pid } => doctor::doctor(json, pid),
         Invocation::Schema { table, json } => reference::schema(table.as_deref(), json),
+        Invocation::Diff { a, b, by, json } => diff::diff(&a, &b, &by, json),
         Invocation::Completions(shell) => reference::completions(shell),
         Invocation::Man => reference::man(),
         Invocation::Held(command) => run::held(&command),

@@ -60,6 +60,9 @@ pub(crate) enum Command {
         /// Columns to compare by
         #[arg(long, value_delimiter = ',', value_name = "COLS")]
         by: Vec<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
     },
     /// Print a completion script
     Completions {

@@ -23,6 +23,8 @@ pub(crate) enum Invocation {
     Doctor { json: bool, pid: Option<u32> },
     /// `explore schema`.
     Schema { table: Option<String>, json: bool },
+    /// `explore diff`.
+    Diff { a: PathBuf, b: PathBuf, by: Vec<String>, json: bool },
     /// `explore completions`.
     Completions(clap_complete::Shell),
     /// `explore man`.
@@ -158,7 +160,7 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
         }
         Some(Command::Doctor { json, pid }) => Invocation::Doctor { json, pid },
         Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
-        Some(Command::Diff { .. }) => return Err(Failure::usage("`explore diff` is not built yet in this version")),
+        Some(Command::Diff { a, b, by, json }) => Invocation::Diff { a, b, by, json },
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man) => Invocation::Man,
         Some(Command::Held { command }) => Invocation::Held(command),

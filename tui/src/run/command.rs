@@ -4,10 +4,11 @@
 //! continued, and becomes COMMAND under the same pid: nothing that COMMAND does is missed.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,16 @@ use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal
 use crate::failure::Failure;
 use crate::output;
 
+/// Where a command's output goes.
+pub(crate) enum Stdout {
+    /// Where ours goes.
+    AsOurs,
+    /// To our stderr: stdout is for data.
+    ToStderr,
+    /// To this file, and its stderr too: the screens are on the terminal.
+    File(PathBuf),
+}
+
 /// A command that was started.
 pub(crate) struct Watched {
     child: Child,
@@ -23,17 +34,26 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Starts the command and waits until it holds. With `data_on_stdout` its stdout goes to our stderr.
+    /// Starts the command and waits until it holds.
     ///
     /// # Errors
     /// 127 when there is no such command, 126 when it cannot be run.
-    pub(crate) fn hold(command: &[OsString], data_on_stdout: bool) -> Result<Self, Failure> {
+    pub(crate) fn hold(command: &[OsString], stdout: Stdout) -> Result<Self, Failure> {
         find(command.first().map_or(OsStr::new(""), OsString::as_os_str))?;
         let own = std::env::current_exe().map_err(|error| cannot_start(command, &error.to_string()))?;
         let mut holder = Command::new(own);
         holder.arg("__held").arg("--").args(command);
-        if data_on_stdout {
-            holder.stdout(Stdio::from(std::io::stderr()));
+        match stdout {
+            Stdout::AsOurs => {}
+            Stdout::ToStderr => {
+                holder.stdout(Stdio::from(std::io::stderr()));
+            }
+            Stdout::File(path) => {
+                let unwritable = |error: std::io::Error| Failure::file("write", &path, &error);
+                let file =
+                    OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).map_err(unwritable)?;
+                holder.stdin(Stdio::null()).stderr(file.try_clone().map_err(unwritable)?).stdout(file);
+            }
         }
         let child = holder.spawn().map_err(|error| cannot_start(command, &error.to_string()))?;
         let mut held = Self { child, status: None };

@@ -7,6 +7,7 @@
 mod command;
 mod coverage;
 mod engine;
+pub(crate) mod last_session;
 mod merge;
 mod open;
 mod pace;
@@ -20,6 +21,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use probes::live::{Hook, HookState};
 use query::ProbeRow;
 
+use command::Stdout;
 pub(crate) use command::held;
 pub(crate) use coverage::Summary;
 #[cfg(test)]
@@ -62,6 +64,11 @@ pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
     Run::new(explore, opened, printer, signals).go()
 }
 
+/// Where COMMAND's output goes while the screens are shown.
+pub(crate) fn command_output() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("explore-{}.out", std::process::id()))
+}
+
 /// Shows the screens until they are left.
 fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failure> {
     explore.view = View::Screen;
@@ -81,6 +88,11 @@ fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failu
     let mut run = Run::new(explore, left.opened, None, signals.clone());
     run.failure = left.failure;
     run.signalled = left.signalled;
+    if run.signalled.is_some_and(|code| code != INTERRUPTED) {
+        if let Some(path) = last_session::path() {
+            run.snapshot(&path, true);
+        }
+    }
     if let Some(path) = run.explore.snapshot.clone() {
         run.snapshot(&path, run.explore.force);
     }
@@ -102,13 +114,42 @@ fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
     };
     match &explore.input {
         Input::Live(live) => {
-            let data_on_stdout = query && explore.output.file.is_none();
-            open::live(live, &explore.keep, tee, data_on_stdout)
+            let stdout = match &explore.view {
+                View::Screen => Stdout::File(command_output()),
+                _ if query && explore.output.file.is_none() => Stdout::ToStderr,
+                _ => Stdout::AsOurs,
+            };
+            open::live(live, &explore.keep, tee, stdout)
                 .map_err(|failure| if query && failure.code > 125 { Failure::usage(failure.text) } else { failure })
         }
         Input::Files(paths) => open::files(paths, &explore.keep, tee, query || explore.snapshot.is_some()),
         Input::Demo { seed, recorded, live } => open::demo(explore, *seed, *recorded, live, tee),
     }
+}
+
+/// All rows of files.
+///
+/// # Errors
+/// When one cannot be read to its end.
+pub(crate) fn load(paths: &[std::path::PathBuf]) -> Result<query::Snapshot, Failure> {
+    let tracker = protocols::tracker::Config::default();
+    let keep = crate::options::Keep { tracker, memory: u64::MAX, retain: None };
+    let mut opened = open::files(paths, &keep, None, true)?;
+    if let Some(damage) = opened.damage {
+        return Err(damage);
+    }
+    if let Some(mut reader) = opened.reader.take() {
+        for batch in reader.batches.clone() {
+            match batch {
+                Batch::Events(events) => events.into_iter().for_each(|event| opened.engine.handle(event)),
+                Batch::Broken(error) | Batch::RecordFailed(error) => return Err(Failure::source(&error)),
+                Batch::End => break,
+            }
+        }
+        reader.join();
+    }
+    opened.engine.finish();
+    Ok(opened.engine.finished_rows())
 }
 
 /// A run without a screen.
@@ -346,6 +387,8 @@ fn stamped(path: &std::path::Path, stamp: &str) -> std::path::PathBuf {
     path.with_file_name(name)
 }
 
+/// The exit code of SIGINT: the user's own wish.
+const INTERRUPTED: u8 = 130;
 /// How often deadlines, signals and the printer are looked at.
 const TICK: Duration = Duration::from_millis(10);
 /// How long what was already produced is read at the end.

@@ -9,7 +9,7 @@ use probes::files::{self, Input};
 use probes::live::{Capture, HookState};
 use serde_json::json;
 
-use super::command::Watched;
+use super::command::{Stdout, Watched};
 use super::coverage::Summary;
 use super::engine::Engine;
 use super::reader::{Reader, Source, Tee};
@@ -92,12 +92,12 @@ impl Opened {
 ///
 /// # Errors
 /// Exit code 3 when the machine cannot do it.
-pub(crate) fn live(live: &Live, keep: &Keep, tee: Tee, data_on_stdout: bool) -> Result<Opened, Failure> {
+pub(crate) fn live(live: &Live, keep: &Keep, tee: Tee, stdout: Stdout) -> Result<Opened, Failure> {
     let mut options = live.options.clone();
     let command = match live.command.is_empty() {
         true => None,
         false => {
-            let command = Watched::hold(&live.command, data_on_stdout)?;
+            let command = Watched::hold(&live.command, stdout)?;
             options.targets.pids.push(command.pid());
             options.targets.children = true;
             Some(command)

@@ -1,10 +1,14 @@
 //! The thread that answers the screens' questions, so that no query ever holds up a key.
 
+use std::sync::{Arc, Mutex};
+
 use crossbeam_channel::{Receiver, Sender, bounded};
-use query::{Query, QueryError, Table};
+use query::diff::Difference;
+use query::{Query, QueryError, Snapshot, Table};
 
 use super::heat::Heat;
 use super::session::Published;
+use crate::diff;
 
 /// What an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +25,8 @@ pub(crate) enum Slot {
     Chain,
     /// What backs the findings, by number.
     Finding(usize),
+    /// What has changed since the rows were marked.
+    Changes,
 }
 
 /// A query to run.
@@ -45,11 +51,15 @@ pub(crate) struct Answer {
 pub(crate) enum Rows {
     Table(Table),
     Heat(Heat),
+    /// Name, explanation, and the query that shows the rows.
+    Changes(Vec<(String, String, String)>),
 }
 
 /// The thread.
 pub(super) struct Asker {
     questions: Sender<(Vec<Question>, Published)>,
+    /// The rows that later ones are compared with.
+    marked: Arc<Mutex<Option<Snapshot>>>,
     pub(super) answers: Receiver<Answer>,
     /// Questions under way.
     pub(super) busy: usize,
@@ -60,10 +70,13 @@ impl Asker {
     pub(super) fn start() -> std::io::Result<Self> {
         let (questions, receiver) = bounded::<(Vec<Question>, Published)>(64);
         let (sender, answers) = bounded(256);
+        let marked = Arc::new(Mutex::new(None));
+        let shared = Arc::clone(&marked);
         std::thread::Builder::new().name("asker".to_owned()).spawn(move || {
             for (questions, published) in receiver {
                 for question in questions {
-                    let result = answer(&question, &published);
+                    let marked = shared.lock().ok().and_then(|marked| marked.clone());
+                    let result = answer(&question, &published, marked.as_ref());
                     let answer = Answer { slot: question.slot, generation: question.generation, result };
                     if sender.send(answer).is_err() {
                         return;
@@ -71,7 +84,14 @@ impl Asker {
                 }
             }
         })?;
-        Ok(Self { questions, answers, busy: 0 })
+        Ok(Self { questions, marked, answers, busy: 0 })
+    }
+
+    /// Remembers rows to compare later ones with.
+    pub(super) fn mark(&self, snapshot: Snapshot) {
+        if let Ok(mut marked) = self.marked.lock() {
+            *marked = Some(snapshot);
+        }
     }
 
     /// Asks; what cannot be asked now is asked again with the next rows.
@@ -83,8 +103,24 @@ impl Asker {
     }
 }
 
+/// A difference as an item of a list.
+fn change(difference: &Difference) -> (String, String, String) {
+    let name = format!("{}: {} {}", diff::name(difference.change), difference.table, diff::key(difference));
+    let figures = format!("{}; {}", diff::figures(difference), difference.statement());
+    (name, figures, format!("{} | sort time desc | take 500", difference.table))
+}
+
 /// Runs one query.
-pub(super) fn answer(question: &Question, published: &Published) -> Result<Rows, QueryError> {
+pub(super) fn answer(
+    question: &Question,
+    published: &Published,
+    marked: Option<&Snapshot>,
+) -> Result<Rows, QueryError> {
+    if question.slot == Slot::Changes {
+        let marked = marked.ok_or_else(|| QueryError::run("nothing is marked yet: `m` marks"))?;
+        let differences = query::diff::diff(marked, &published.snapshot, &[])?;
+        return Ok(Rows::Changes(differences.iter().map(change).collect()));
+    }
     let table = Query::parse(&question.text)?.run(&published.snapshot, &published.context)?;
     Ok(match question.slot {
         Slot::Heat(_) => Rows::Heat(Heat::of(&table)),

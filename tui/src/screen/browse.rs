@@ -2,6 +2,7 @@
 
 use query::{Table, Value};
 
+use super::asker::{Question, Slot};
 use super::columns::{self, Shown, show};
 use super::detail::Detail;
 use super::editor::Editor;
@@ -57,8 +58,13 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
             model.mode = Mode::Prompt(Prompt { question: "write rows to", what: Asked::File, editor });
         }
         Action::Copy => return copy(model),
-        Action::Mark | Action::Diff => {
-            model.note = Some("comparing results is not built yet in this version".to_owned())
+        Action::Mark => {
+            model.note = Some("marked: `d` compares with this moment".to_owned());
+            return vec![Command::Mark];
+        }
+        Action::Diff => {
+            let question = Question { slot: Slot::Changes, text: String::new(), generation: model.generation };
+            return vec![Command::Ask(vec![question])];
         }
         Action::Snapshot => return vec![Command::Snapshot],
         Action::Redraw => return vec![Command::Redraw],

@@ -16,7 +16,7 @@ use super::update::{Command, Message, ask_findings, update};
 use super::view;
 use crate::failure::Failure;
 use crate::options::Explore;
-use crate::run::{Opened, Signal};
+use crate::run::{Opened, Signal, last_session};
 
 /// How the screens were left.
 pub(crate) struct Left {
@@ -41,6 +41,9 @@ pub(crate) fn run(
     let asker = Asker::start().map_err(refused)?;
     let screen = Screen::take().map_err(refused)?;
     let mut model = Model::new(explore.color, explore.ascii, explore.saved.clone());
+    if let Some(news) = last_session::news() {
+        update(&mut model, Message::Note(news));
+    }
     if let Ok(size) = screen.terminal.size() {
         update(&mut model, Message::Resize(size.width, size.height));
     }
@@ -79,7 +82,11 @@ impl Program {
                     Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => Some(Message::Key(key)),
                     Ok(Event::Resize(width, height)) => Some(Message::Resize(width, height)),
                     Ok(_) => None,
-                    Err(_) => return Ok(()),
+                    // The terminal is gone.
+                    Err(_) => {
+                        self.signalled = Some(HANGUP);
+                        return Ok(());
+                    }
                 },
                 recv(answers) -> answer => answer.ok().map(|answer| {
                     self.asker.busy = self.asker.busy.saturating_sub(1);
@@ -125,6 +132,11 @@ impl Program {
                 Command::Ask(questions) => {
                     if let Some(published) = self.frozen.clone().or_else(|| self.session.latest()) {
                         self.asker.ask(questions, published);
+                    }
+                }
+                Command::Mark => {
+                    if let Some(published) = self.frozen.clone().or_else(|| self.session.latest()) {
+                        self.asker.mark(published.snapshot);
                     }
                 }
                 Command::Freeze(freeze) => self.frozen = if freeze { self.session.latest() } else { None },
@@ -186,6 +198,8 @@ fn keys() -> std::io::Result<Receiver<Event>> {
     Ok(receiver)
 }
 
+/// Exit code of SIGHUP.
+const HANGUP: u8 = 129;
 /// Rows are drawn at most ten times a second.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 const FINDINGS_EVERY: Duration = Duration::from_secs(2);

@@ -227,7 +227,7 @@ impl Worker {
             source: self.source.clone(),
             coverage: summary.render(crate::options::CoverageStyle::Text).unwrap_or_default(),
             trouble: self.failure.as_ref().map(|failure| failure.text.clone()),
-            command_output: None,
+            command_output: self.opened.command.as_ref().map(|_| crate::run::command_output().display().to_string()),
         }
     }
 }

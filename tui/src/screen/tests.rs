@@ -54,6 +54,7 @@ struct Stage {
     published: Published,
     left: bool,
     copied: Option<String>,
+    marked: Option<query::Snapshot>,
 }
 
 impl Stage {
@@ -63,7 +64,8 @@ impl Stage {
 
     fn over(published: Published, width: u16, height: u16, ascii: bool) -> Self {
         let saved = vec![("slow routes".to_owned(), "http where latency > 100ms".to_owned())];
-        let mut stage = Self { model: Model::new(false, ascii, saved), published, left: false, copied: None };
+        let mut stage =
+            Self { model: Model::new(false, ascii, saved), published, left: false, copied: None, marked: None };
         stage.tell(Message::Resize(width, height));
         stage.tell(Message::Rows(stage.published.status.clone()));
         stage
@@ -79,7 +81,7 @@ impl Stage {
             match command {
                 Command::Ask(questions) => {
                     for question in questions {
-                        let result = answer(&question, &self.published);
+                        let result = answer(&question, &self.published, self.marked.as_ref());
                         if let Err(error) = &result {
                             assert!(!is_own(&question.text), "`{}` is refused: {error}", question.text);
                         }
@@ -87,6 +89,7 @@ impl Stage {
                         self.tell(Message::Answer(answer));
                     }
                 }
+                Command::Mark => self.marked = Some(self.published.snapshot.clone()),
                 Command::Copy(text) => self.copied = Some(text),
                 Command::Quit => self.left = true,
                 _ => {}
@@ -247,6 +250,18 @@ fn rows_stay_where_they_are_while_the_cursor_is_on_one() {
     stage.keys("f");
     assert!(!stage.screen().contains("new"), "{}", stage.screen());
     assert_ne!(update(&mut stage.model, Message::Rows(stage.published.status.clone())), []);
+}
+
+#[test]
+fn what_changed_since_the_mark_is_told_with_figures() {
+    let mut stage = Stage::over(recording(4000), 120, 40, false);
+    stage.keys("d");
+    assert!(stage.screen().contains("nothing is marked yet"), "{}", stage.screen());
+    stage.keys("m");
+    stage.published = recording(usize::MAX);
+    stage.keys("d");
+    let text = stage.screen();
+    assert!(text.contains("What has changed") && text.contains("http /checkout") && text.contains(" -> "), "{text}");
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) enum Message {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Ask(Vec<Question>),
+    /// Remember the rows of this moment, to compare later ones with.
+    Mark,
     /// Questions are about the rows of this moment from now on, or about all again.
     Freeze(bool),
     Snapshot,
@@ -150,6 +152,8 @@ fn take_answer(model: &mut Model, answer: Answer) -> Vec<Command> {
             model.findings.extend(findings::read(rule, &table));
             model.findings.sort_by_key(|finding| finding.rule);
         }
+        (Slot::Changes, Ok(Rows::Changes(items))) => choose(model, "What has changed since the mark", items),
+        (Slot::Changes, Err(error)) => model.note = Some(error.message),
         (Slot::Main(screen) | Slot::Heat(screen), Err(error)) => {
             if let Some(pane) = model.panes.get_mut(screen) {
                 pane.error = Some(error);
