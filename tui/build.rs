@@ -1,5 +1,5 @@
 //! Sets `cfg(corpora)` where the shared captures lie beside the project, so that tests over them are ignored, visibly,
-//! where they do not: `#[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]`.
+//! where they do not: `#[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]`. `cfg(tmux)` says the same of tmux.
 
 use std::path::Path;
 
@@ -10,5 +10,11 @@ fn main() {
     println!("cargo::rerun-if-changed={}", index.display());
     if index.is_file() {
         println!("cargo::rustc-cfg=corpora");
+    }
+    println!("cargo::rustc-check-cfg=cfg(tmux)");
+    println!("cargo::rerun-if-env-changed=PATH");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join("tmux").is_file()) {
+        println!("cargo::rustc-cfg=tmux");
     }
 }

@@ -200,6 +200,9 @@ fn pause(model: &mut Model) -> Vec<Command> {
 
 /// Opens the row: an exchange in full, or the rows that a group is made of.
 fn open(model: &mut Model) -> Vec<Command> {
+    if model.pane().height() == 0 {
+        return Vec::new();
+    }
     if let (Value::U64(id), Some(protocol)) = (of_row(model, "id"), protocol(model)) {
         let time = if let Value::Time(time) = of_row(model, "time") { time } else { 0 };
         let latency = if let Value::Duration(latency) = of_row(model, "latency") { Some(latency) } else { None };

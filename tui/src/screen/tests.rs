@@ -120,7 +120,7 @@ impl Stage {
 
 /// Queries that the program makes by itself must always be right.
 fn is_own(query: &str) -> bool {
-    super::screens::SCREENS.iter().any(|screen| screen.query == query || screen.beside == query)
+    !query.is_empty() && super::screens::SCREENS.iter().any(|screen| screen.query == query || screen.beside == query)
         || super::findings::RULES.iter().any(|rule| rule.query == query)
 }
 
