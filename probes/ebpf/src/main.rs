@@ -20,6 +20,7 @@ mod kernel;
 mod lifecycle;
 mod maps;
 mod process;
+mod sender;
 mod settings;
 mod sock;
 mod socket;

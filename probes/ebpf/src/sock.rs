@@ -44,7 +44,8 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
     if ret < 0 || is_aside(flags) {
         return;
     }
-    // The kernel fills in the peer's address only after this tracepoint.
+    // The kernel fills in a received datagram's sender only after this tracepoint.
+    let sender = if sent || buffers.name == 0 { 0 } else { regs };
     let buffers = Buffers { name: if sent { buffers.name } else { 0 }, ..buffers };
     tell::<true>(&Transfer {
         sk: ctx.arg(0),
@@ -53,6 +54,7 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
         sent,
         time: now(),
         buffers,
+        registers: sender,
         batched: false,
         transport: 0,
         padding: 0,

@@ -170,21 +170,22 @@ pub fn was_accepted(sk: u64) -> bool {
 /// A `sockaddr` in user memory; the family is 0 if it is no internet address.
 #[inline(always)]
 pub fn user_address(name: u64) -> Peer {
-    let mut peer = Peer::default();
-    // struct sockaddr_in6: family, port, flow label, address. A sockaddr_in has its address in place of the label.
-    let Ok(first) = read_user::<[u8; 8]>(name) else { return peer };
+    let Ok(first) = read_user(name) else { return Peer::default() };
+    // A sockaddr_in has nothing of interest there.
+    address_of(first, read_user(name + 8).unwrap_or_default())
+}
+
+/// An address from the first eight bytes of a `sockaddr`, and the sixteen behind them: `struct sockaddr_in6` has family,
+/// port, flow label, address; `sockaddr_in` has its address in place of the label.
+#[inline(always)]
+pub fn address_of(first: [u8; 8], rest: [u8; 16]) -> Peer {
     let family = u16::from_ne_bytes([first[0], first[1]]);
-    peer.port = u16::from_be_bytes([first[2], first[3]]);
-    if family == AF_INET {
-        peer.family = family;
-        peer.address = four([first[4], first[5], first[6], first[7]]);
-    } else if family == AF_INET6 {
-        if let Ok(address) = read_user(name + 8) {
-            peer.family = family;
-            peer.address = address;
-        }
-    }
-    peer
+    let address = match family {
+        AF_INET => four([first[4], first[5], first[6], first[7]]),
+        AF_INET6 => rest,
+        _ => return Peer::default(),
+    };
+    Peer { address, family, port: u16::from_be_bytes([first[2], first[3]]), padding: 0 }
 }
 
 /// `sk_err` as a positive number.

@@ -93,6 +93,7 @@ fn returned<const LOOP: bool>(ctx: &RawTracePointContext) {
         time: if call.sent != 0 { call.time } else { now() },
         buffers: Buffers::of_call(&registers),
         batched: false,
+        registers: 0,
         transport: 0,
         padding: 0,
     });
@@ -163,6 +164,7 @@ fn message<const LOOP: bool>(batch: *mut Batch) {
         time: batch.time,
         buffers: Buffers::of_message(at),
         batched: true,
+        registers: 0,
         transport: 0,
         padding: 0,
     });

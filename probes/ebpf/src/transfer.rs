@@ -8,7 +8,8 @@ use crate::conns;
 use crate::copy::{payload, scratch};
 use crate::emit::{deliver, deliver_value, header};
 use crate::maps::WORK;
-use crate::socket::{finished, sequence_of, transport_of, user_address};
+use crate::sender;
+use crate::socket::{finished, ports_of, sequence_of, transport_of, user_address};
 use crate::verdict;
 
 /// `MSG_OOB`
@@ -49,6 +50,8 @@ pub struct Transfer {
     pub transport: u8,
     pub padding: u8,
     pub buffers: Buffers,
+    /// Address of the saved registers, below which the sender of a datagram is to be looked for; else 0.
+    pub registers: u64,
 }
 
 /// Whether the call leaves the stream as it was.
@@ -84,13 +87,11 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
     }
     let wanted = wanted(conn, transfer, position);
     let Some(scratch) = scratch() else { return 0 };
+    // Before the payload: the search for a sender uses the same memory.
+    let peer = if transfer.transport == transport::UDP { peer_of(transfer) } else { Peer::default() };
     let (captured, mut flags) = payload::<LOOP>(scratch, &transfer.buffers, wanted);
-    let mut peer = Peer::default();
-    if transfer.transport == transport::UDP && transfer.buffers.name != 0 {
-        peer = user_address(transfer.buffers.name);
-        if peer.family != 0 {
-            flags |= flag::PEER;
-        }
+    if peer.family != 0 {
+        flags |= flag::PEER;
     }
     if transfer.sent {
         flags |= flag::SENT;
@@ -112,6 +113,20 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
         deliver(scratch.cast(), size, transfer.len);
     }
     0
+}
+
+/// The other end of a datagram, where the call tells it.
+#[inline(always)]
+fn peer_of(transfer: &Transfer) -> Peer {
+    if transfer.buffers.name != 0 {
+        return user_address(transfer.buffers.name);
+    }
+    // The other end of a connected socket is known.
+    if transfer.registers == 0 || ports_of(transfer.sk).1 != 0 {
+        return Peer::default();
+    }
+    let at = sender::of_datagram(transfer.registers);
+    if at == 0 { Peer::default() } else { sender::address(at) }
 }
 
 /// Bytes to copy.

@@ -1,7 +1,7 @@
 //! Every way of sending and receiving: what is copied, and where in the stream it is.
 
 use protocols::event::Direction::{Received, Sent};
-use protocols::event::{Data, Transport};
+use protocols::event::{Data, Endpoint, Transport};
 
 use crate::support::{Events, capture};
 
@@ -148,15 +148,24 @@ u.recvfrom(100); u.recvfrom(3); u.recvfrom(5, socket.MSG_TRUNC); u.recvfrom(5)
         let events = capture(backend, "
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))
 w = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); w.bind(('::1', 0))
-v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); x = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)", "
-v.sendto(b'to four', u.getsockname()); x.sendmsg([b'to six'], [], 0, w.getsockname()[:2])
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.bind(('127.0.0.1', 0))
+x = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); x.bind(('::1', 0))
+o = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); o.bind(('127.0.0.2', 0))
+print(v.getsockname()[1], x.getsockname()[1], o.getsockname()[1], u.getsockname()[1], w.getsockname()[1], flush=True)", "
+v.sendto(b'to four', u.getsockname()); u.recvfrom(100)
+o.sendto(b'from another', u.getsockname()); u.recvmsg(100)
+x.sendmsg([b'to six'], [], 0, w.getsockname()[:2]); w.recvfrom(100)
+v.sendto(b'not asked', u.getsockname()); u.recv(100)
 ");
-        let four = events.one(Sent, b"to four").peer.clone().expect("in the call");
-        let six = events.one(Sent, b"to six").peer.clone().expect("in the call");
-        let text = |end: &protocols::event::Endpoint| format!("{:?}", end.address);
-        assert_eq!(text(&four), "Some(Ip(127.0.0.1))");
-        assert_eq!(text(&six), "Some(Ip(::1))");
-        assert!(four.port.is_some() && six.port.is_some());
+        let [v, x, o, u, w]: [u16; 5] = events.ports().try_into().expect("five");
+        let end = |address: &str, port| Some(Endpoint::ip(address.parse().expect("an address"), port));
+        assert_eq!(events.one(Sent, b"to four").peer, end("127.0.0.1", u));
+        assert_eq!(events.one(Received, b"to four").peer, end("127.0.0.1", v));
+        assert_eq!(events.one(Received, b"from another").peer, end("127.0.0.2", o));
+        assert_eq!(events.one(Sent, b"to six").peer, end("::1", w));
+        assert_eq!(events.one(Received, b"to six").peer, end("::1", x));
+        // The process did not ask who sent it, and so nobody can tell.
+        assert_eq!(events.one(Received, b"not asked").peer, None);
     }
 
     fn unknown_protocols_are_given_up_but_not_for_ever(backend) {

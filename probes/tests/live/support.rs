@@ -77,7 +77,7 @@ impl Workload {
             }
             assert!(start.elapsed() < PATIENCE, "the workload does not end");
         }
-        Events(events)
+        Events(events, std::mem::take(&mut self.said))
     }
 }
 
@@ -101,9 +101,15 @@ pub(crate) fn capture(backend: Backend, before: &str, work: &str) -> Events {
 }
 
 /// The events of a session.
-pub(crate) struct Events(pub(crate) Vec<SocketEvent>);
+pub(crate) struct Events(pub(crate) Vec<SocketEvent>, String);
 
 impl Events {
+    /// The ports that the workload printed on its first line.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        let line = self.1.lines().next().unwrap_or_default();
+        line.split(' ').map(|port| port.parse().expect("a port")).collect()
+    }
+
     pub(crate) fn opens(&self) -> Vec<&Open> {
         self.0.iter().filter_map(|event| if let SocketEvent::Open(open) = event { Some(open) } else { None }).collect()
     }
