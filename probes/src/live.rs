@@ -55,6 +55,8 @@ pub enum Backend {
     Sock,
     /// Syscall hooks.
     Syscall,
+    /// Syscall hooks as on kernels before 5.17, which have no `bpf_loop`: fewer segments and messages of a call are followed.
+    SyscallInline,
 }
 
 /// A running capture. Dropping it detaches every hook.
@@ -136,6 +138,14 @@ impl Capture {
     #[must_use]
     pub fn hooks(&self) -> Vec<Hook> {
         self.programs.as_ref().map(Programs::hooks).unwrap_or_default()
+    }
+
+    /// Has the kernel take the time of every run from now on, for [`Hook::ns_per_hit`]. That costs each run of each BPF
+    /// program on the machine two readings of the clock, so it is done only where somebody looks.
+    pub fn take_times(&mut self) {
+        if let Some(programs) = &mut self.programs {
+            programs.take_times();
+        }
     }
 
     /// Stops the kernel side. `next` then gives what was already produced, and `End` after it.

@@ -1,6 +1,7 @@
 //! Who a process is: name, executable, container and service, read from `/proc` while it lives.
 
 mod cgroup;
+mod runtime;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ impl Facts {
             exe: self.exe.as_deref().map(Arc::from),
             container: self.cgroup.container().map(Arc::from),
             service: self.service().map(Arc::from),
-            runtime: None,
+            runtime: runtime::runtime(self.pid).map(Arc::from),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Who sent a datagram that was received on an unconnected socket, for back end A.
 //!
 //! The socket tracepoints fire before the kernel copies the sender's address to the process. It lies in a
-//! `struct sockaddr_storage` on the kernel's stack, and `msg_name` of a `struct msghdr` beside it points there: that pair is
-//! looked for below the registers saved at entry, between the frames of the system call (net/socket.c, `__sys_recvfrom` and
-//! `____sys_recvmsg`). What does not look exactly so is not taken: no address is better than a wrong one.
+//! `struct sockaddr_storage` on the kernel's stack, and `msg_name` of a `struct msghdr` beside it points there (net/socket.c,
+//! `__sys_recvfrom` and `____sys_recvmsg`). That pair is looked for among the frames that are alive: from the tracepoint's
+//! own arguments, which lie on the stack too, upwards. The nearest one counts: further up, in the gap that
+//! `randomize_kstack_offset` leaves, there may be remains of earlier calls.
 
 use core::ffi::c_void;
 
@@ -14,7 +15,7 @@ use crate::copy::scratch;
 use crate::kernel::read;
 use crate::socket::{AF_INET, AF_INET6, address_of};
 
-/// Bytes of stack that are searched: up to 1 KiB of random offset (`randomize_kstack_offset`), and the frames.
+/// Bytes of stack that are searched.
 const DEPTH: u32 = 2048;
 /// Length of a `sockaddr_in`, and of a `sockaddr_in6`.
 const LENGTH_V4: u32 = 16;
@@ -25,22 +26,27 @@ const LENGTH_V6: u32 = 28;
 struct Search {
     /// Lowest address of the part of the stack that is searched.
     bottom: u64,
+    /// Its length.
+    size: u64,
     /// Address of the `sockaddr`, 0 while not found.
     found: u64,
 }
 
-/// The sender, family 0 if it was not found. `registers`: address of the saved `struct pt_regs`.
+/// Address of the sender's `sockaddr`, 0 if it was not found. `stack`: address of the tracepoint's arguments; `registers`:
+/// address of the registers saved at entry, where the stack begins.
 #[inline(never)]
-pub fn of_datagram(registers: u64) -> u64 {
+pub fn of_datagram(stack: u64, registers: u64) -> u64 {
     let Some(scratch) = scratch() else { return 0 };
-    let mut search = Search { bottom: registers - u64::from(DEPTH), found: 0 };
+    let above = registers.wrapping_sub(stack);
+    let size = if above < u64::from(DEPTH) { above as u32 & (DEPTH - 1) } else { DEPTH };
+    let mut search = Search { bottom: stack, size: u64::from(size), found: 0 };
     // SAFETY: the payload is longer than that, and the payload of the event is copied later.
     unsafe {
         let copy = (&raw mut (*scratch).payload).cast::<c_void>();
-        if bpf_probe_read_kernel(copy, DEPTH, search.bottom as *const c_void) != 0 {
+        if bpf_probe_read_kernel(copy, size, stack as *const c_void) != 0 {
             return 0;
         }
-        bpf_loop(DEPTH / 8 - 1, look as *mut c_void, (&raw mut search).cast(), 0);
+        bpf_loop(size / 8, look as *mut c_void, (&raw mut search).cast(), 0);
     }
     search.found
 }
@@ -52,19 +58,19 @@ pub fn address(at: u64) -> Peer {
     address_of(first, read(at + 8))
 }
 
-/// One turn of the loop over words, from the registers downwards; 1 ends it.
+/// One turn of the loop over words; 1 ends it.
 #[inline(never)]
 extern "C" fn look(index: u32, search: *mut Search) -> u64 {
     // SAFETY: `of_datagram` passes a valid pointer.
     let search = unsafe { &mut *search };
     let Some(scratch) = scratch() else { return 1 };
-    let offset = (DEPTH - 16).wrapping_sub(index * 8) & (DEPTH - 8);
-    // SAFETY: below DEPTH, and two words are inside the payload.
+    let offset = (index * 8) & (DEPTH - 8);
+    // SAFETY: below DEPTH, and the payload is longer than two words more.
     let [name, length] = unsafe {
         (&raw const (*scratch).payload).cast::<u8>().add(offset as usize).cast::<[u64; 2]>().read_unaligned()
     };
     let length = length as u32;
-    let inside = name.wrapping_sub(search.bottom) < u64::from(DEPTH - LENGTH_V6);
+    let inside = name.wrapping_sub(search.bottom) < search.size;
     if !inside || (length != LENGTH_V4 && length != LENGTH_V6) {
         return 0;
     }

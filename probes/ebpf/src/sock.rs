@@ -2,6 +2,7 @@
 //! `struct sock`, and cost all other system calls nothing. Where the bytes are is read from the registers that the process
 //! entered the kernel with.
 
+use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
 use aya_ebpf::macros::raw_tracepoint;
@@ -54,6 +55,7 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
         sent,
         time: now(),
         buffers,
+        stack: ctx.as_ptr() as u64,
         registers: sender,
         batched: false,
         transport: 0,

@@ -50,7 +50,9 @@ pub struct Transfer {
     pub transport: u8,
     pub padding: u8,
     pub buffers: Buffers,
-    /// Address of the saved registers, below which the sender of a datagram is to be looked for; else 0.
+    /// Part of the stack in which the sender of a datagram is to be looked for: from the tracepoint's arguments to the
+    /// saved registers. Else 0.
+    pub stack: u64,
     pub registers: u64,
 }
 
@@ -125,7 +127,7 @@ fn peer_of(transfer: &Transfer) -> Peer {
     if transfer.registers == 0 || ports_of(transfer.sk).1 != 0 {
         return Peer::default();
     }
-    let at = sender::of_datagram(transfer.registers);
+    let at = sender::of_datagram(transfer.stack, transfer.registers);
     if at == 0 { Peer::default() } else { sender::address(at) }
 }
 

@@ -1,9 +1,11 @@
 //! Loads the BPF object, sets its constants, attaches its programs.
 
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint};
+use aya::sys::{Stats, enable_stats};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use probes_common::event::{CgroupTarget, Conn, LossCount, loss};
 use probes_common::settings::{MAX_CAPTURE, filter, port};
@@ -52,6 +54,8 @@ pub(super) struct Programs {
     ebpf: Ebpf,
     hooks: Vec<(Hook, u32)>,
     hits: PerCpuArray<MapData, u64>,
+    /// The kernel takes times as long as this is open.
+    times: Option<OwnedFd>,
 }
 
 /// The maps that user space reads and writes.
@@ -84,7 +88,7 @@ pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> 
         rest: division.rest,
     };
     let hits = PerCpuArray::try_from(take(&mut ebpf, "HITS")?).map_err(broken)?;
-    let mut programs = Programs { ebpf, hooks: Vec::new(), hits };
+    let mut programs = Programs { ebpf, hooks: Vec::new(), hits, times: None };
     programs.attach(LIFECYCLE)?;
     let missing = SOCK.iter().find(|row| !types.has_tracepoint(row.tracepoint));
     match (options.backend, missing) {
@@ -92,6 +96,7 @@ pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> 
             let what = format!("this kernel has no tracepoint {tracepoint}: Linux 6.3 and later do");
             return Err(unsupported(&what, Some("leave the choice of the back end to explore")));
         }
+        (Backend::SyscallInline, _) => programs.attach(SYSCALL_INLINE)?,
         (Backend::Syscall, _) | (Backend::Auto, Some(_)) => programs.attach_syscalls()?,
         (Backend::Sock | Backend::Auto, None) => programs.attach(SOCK)?,
     }
@@ -102,7 +107,23 @@ impl Programs {
     /// Rows of table `probes`.
     pub(super) fn hooks(&self) -> Vec<Hook> {
         let hits = |index| self.hits.get(&index, 0).ok().map(|values| values.iter().sum());
-        self.hooks.iter().map(|(hook, index)| Hook { hits: hits(*index), ..hook.clone() }).collect()
+        self.hooks
+            .iter()
+            .map(|(hook, index)| Hook { hits: hits(*index), ns_per_hit: self.mean_time(&hook.program), ..hook.clone() })
+            .collect()
+    }
+
+    /// Where the kernel cannot take times, they stay unknown.
+    pub(super) fn take_times(&mut self) {
+        self.times = self.times.take().or_else(|| enable_stats(Stats::RunTime).ok());
+    }
+
+    /// Nanoseconds a run, early outs included.
+    fn mean_time(&self, program: &str) -> Option<f64> {
+        self.times.as_ref()?;
+        let program: &RawTracePoint = self.ebpf.program(program)?.try_into().ok()?;
+        let info = program.info().ok()?;
+        (info.run_count() > 0).then(|| info.run_time().as_nanos() as f64 / info.run_count() as f64)
     }
 
     /// Back end B. The first program needs `bpf_loop`.

@@ -240,6 +240,23 @@ fn the_check_agrees() {
     }
 }
 
+/// Hooks count their runs, and tell their price once asked to.
+#[test]
+#[ignore = "needs root"]
+fn hooks_are_counted() {
+    let workload = Workload::start("c, s = pair()", "for i in range(10): c.send(b'x'); s.recv(1)");
+    let mut capture = Capture::attach(&options(workload.pid(), Backend::Sock)).expect("root");
+    capture.take_times();
+    assert!(capture.hooks().iter().all(|hook| hook.state == probes::live::HookState::Active));
+    workload.run_and(&mut capture);
+    for program in ["sock_send", "sock_recv"] {
+        let hooks = capture.hooks();
+        let hook = hooks.iter().find(|hook| hook.program == program).expect("attached");
+        assert_eq!(hook.hits, Some(10), "{hook:?}");
+        assert!(hook.ns_per_hit.is_some_and(|time| time > 0.0), "{hook:?}");
+    }
+}
+
 /// Every program of the object passes this kernel's verifier.
 #[test]
 #[ignore = "needs root"]

@@ -61,23 +61,40 @@ impl Workload {
 
     /// Lets it work to its end, and gives all events up to then.
     pub(crate) fn run(mut self, mut capture: Capture) -> Events {
+        let mut events = self.work(&mut capture);
+        capture.stop();
+        events.extend(self.read(&mut capture));
+        Events(events, std::mem::take(&mut self.said))
+    }
+
+    /// Lets it work to its end; the capture goes on.
+    pub(crate) fn run_and(mut self, capture: &mut Capture) {
+        self.work(capture);
+    }
+
+    fn work(&mut self, capture: &mut Capture) -> Vec<SocketEvent> {
         self.child.stdin.take().expect("piped").write_all(b"go\n").expect("it reads");
-        let mut events = Vec::new();
         let start = Instant::now();
+        let mut events = Vec::new();
         loop {
-            match capture.next(Duration::from_millis(20)).expect("the capture lives") {
-                Next::Event(event) => events.push(event),
-                Next::End => break,
-                Next::Idle => {
-                    if let Some(status) = self.child.try_wait().expect("ours") {
-                        assert!(status.success(), "the workload failed");
-                        capture.stop();
-                    }
-                }
+            events.extend(self.read(capture));
+            if let Some(status) = self.child.try_wait().expect("ours") {
+                assert!(status.success(), "the workload failed");
+                return events;
             }
             assert!(start.elapsed() < PATIENCE, "the workload does not end");
         }
-        Events(events, std::mem::take(&mut self.said))
+    }
+
+    /// All events until there are none for a while, or ever.
+    fn read(&self, capture: &mut Capture) -> Vec<SocketEvent> {
+        let start = Instant::now();
+        let mut events = Vec::new();
+        while let Next::Event(event) = capture.next(Duration::from_millis(20)).expect("the capture lives") {
+            events.push(event);
+            assert!(start.elapsed() < PATIENCE, "the workload does not end");
+        }
+        events
     }
 }
 
