@@ -173,7 +173,7 @@ impl Open {
 
 /// The value of the first field with this name.
 pub(super) fn find<'a>(fields: &'a [Field], decoder: &Decoder, name: &str) -> Option<&'a Arc<str>> {
-    let mut named = fields.iter().filter(|field| decoder.resolve(&field.name).as_deref() == Some(name));
+    let mut named = fields.iter().filter(|field| decoder.resolve(&field.name).map(|name| &**name) == Some(name));
     named.next()?.value.as_ref()
 }
 

@@ -12,7 +12,7 @@ use super::hpack::{Decoder, EntryId, Field, Name};
 pub(super) fn request(fields: &[Field], decoder: &mut Decoder) {
     // Each round names one; there are five names.
     for _ in 0..5 {
-        let names: Vec<Option<Arc<str>>> = fields.iter().map(|field| decoder.resolve(&field.name)).collect();
+        let names: Vec<Option<Arc<str>>> = fields.iter().map(|field| decoder.resolve(&field.name).cloned()).collect();
         let Some((id, name)) = next(fields, &names) else { return };
         decoder.reveal(id, &Arc::from(name));
     }
@@ -20,7 +20,7 @@ pub(super) fn request(fields: &[Field], decoder: &mut Decoder) {
 
 /// The same for the header block that begins a response.
 pub(super) fn response(fields: &[Field], decoder: &mut Decoder) {
-    let is_status = |field: &Field| decoder.resolve(&field.name).as_deref() == Some(":status");
+    let is_status = |field: &Field| decoder.resolve(&field.name).map(|name| &**name) == Some(":status");
     if fields.iter().any(is_status) {
         return;
     }

@@ -171,7 +171,7 @@ fn is_grpc(open: &Open, decoders: Decoders<'_>) -> bool {
 /// Fields for the record: pseudo-headers have columns of their own.
 fn headers(fields: &[Field], decoder: &Decoder) -> Vec<Header> {
     let header = |field: &Field| {
-        let name = decoder.resolve(&field.name);
+        let name = decoder.resolve(&field.name).cloned();
         let is_pseudo = name.as_deref().is_some_and(|name| name.starts_with(':'));
         (!is_pseudo).then(|| Header { name, value: field.value.as_ref().map(Arc::clone) })
     };

@@ -3,6 +3,7 @@
 mod corpora;
 mod midstream;
 mod properties;
+mod tracked;
 mod wire;
 
 use super::frame::{flag, kind};

@@ -52,11 +52,8 @@ impl Decoder {
 
     /// The name, with what has been revealed since the field was decoded.
     #[must_use]
-    pub fn resolve(&self, name: &Name) -> Option<Arc<str>> {
-        match self.table.resolve(name) {
-            Name::Known(name) => Some(name),
-            Name::Before(_) => None,
-        }
+    pub fn resolve<'a>(&'a self, name: &'a Name) -> Option<&'a Arc<str>> {
+        self.table.name(name)
     }
 
     /// Every entry of the table is known: seen from the beginning, emptied since, or wholly turned over.

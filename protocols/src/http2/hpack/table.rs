@@ -95,9 +95,14 @@ impl Table {
 
     /// A name, with what has been revealed of it since.
     pub(super) fn resolve(&self, name: &Name) -> Name {
+        self.name(name).map_or_else(|| name.clone(), |name| Name::Known(Arc::clone(name)))
+    }
+
+    /// The same; null if it is still not known.
+    pub(super) fn name<'a>(&'a self, name: &'a Name) -> Option<&'a Arc<str>> {
         match name {
-            Name::Before(id) => self.revealed.get(id).map_or(Name::Before(*id), |name| Name::Known(Arc::clone(name))),
-            Name::Known(_) => name.clone(),
+            Name::Known(name) => Some(name),
+            Name::Before(id) => self.revealed.get(id),
         }
     }
 

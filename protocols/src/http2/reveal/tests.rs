@@ -88,7 +88,7 @@ fn joined(cases: &[Value], is_request: bool) -> usize {
         for (field, truth) in list.fields.iter().zip(case["headers"].as_array().unwrap()) {
             let (name, _) = truth.as_object().unwrap().iter().next().unwrap();
             if let Some(known) = decoder.resolve(&field.name) {
-                assert_eq!(&*known, name);
+                assert_eq!(&**known, name);
                 revealed += usize::from(field.name.known().is_none());
             }
         }
