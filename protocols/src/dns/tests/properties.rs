@@ -35,6 +35,25 @@ proptest! {
         }
     }
 
+    /// Real messages with a few bytes changed.
+    #[test]
+    fn changed_messages_never_panic(
+        which in any::<prop::sample::Index>(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let messages: Vec<&str> = include_str!("../../../../fixtures/dns/rdata.jsonl").lines().collect();
+        let vector: serde_json::Value = serde_json::from_str(messages[which.index(messages.len())]).unwrap();
+        let mut bytes = super::vectors::unhex(vector["message"].as_str().unwrap());
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let _ = (DATAGRAMS.recognise)(&glimpse(&bytes, Transport::Udp, None));
+        let mut driver = super::build::Driver::new();
+        driver.received(1, &bytes);
+        driver.finish();
+    }
+
     #[test]
     fn random_datagrams_are_not_dns(bytes in proptest::collection::vec(any::<u8>(), 12..200)) {
         prop_assert_eq!((DATAGRAMS.recognise)(&glimpse(&bytes, Transport::Udp, Some(4000))), Guess::No);
