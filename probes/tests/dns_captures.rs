@@ -85,7 +85,6 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("suricata-verify/tests/dns-tcp-ts-gap/", "a query in a segment that tshark calls malformed"),
     ("zeek/Traces/dns/mdns", "in a capture the answers of a group come from other flows than the questions"),
     ("zeek/Traces/dns-edns-ecs-weirds.pcap", "an option that is malformed, in a message that is not"),
-    ("zeek/Traces/ipv6-fragmented-dns.pcap", "an answer in IPv6 fragments"),
 ];
 
 #[test]
