@@ -39,8 +39,13 @@ impl Http1 {
 
     fn response_head(&mut self, stream: &mut DataStream, may_ask: bool, sink: &mut Sink<'_>) -> bool {
         let Reading::Head { scanned, begun } = self.answering else { return false };
-        if self.queue.front().is_some_and(|front| front.simple) {
-            return self.simple_response(stream);
+        if let Some(front) = self.queue.front_mut().filter(|front| front.simple) {
+            match recognise::status_line(stream.bytes()) {
+                // Servers that no longer speak HTTP/0.9 answer it with a head.
+                Line::Yes => front.simple = false,
+                Line::Perhaps if stream.end_time().is_none() && stream.hole().is_none() => return false,
+                Line::No | Line::Perhaps => return self.simple_response(stream),
+            }
         }
         if !begun {
             let empty = stream.bytes().len().saturating_sub(recognise::skip_empty_lines(stream.bytes()).len());

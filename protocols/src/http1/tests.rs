@@ -96,6 +96,17 @@ fn a_body_until_close_ends_with_the_connection() {
 }
 
 #[test]
+fn a_simple_request_is_answered_by_a_body_or_by_a_head() {
+    for (response, status, body) in [("<p>old</p>", None, "<p>old</p>"), ("HTT", None, "HTT"), (OK, Some(200), "hello")]
+    {
+        let rows = exchange("GET /old\r\n", response);
+        let [http] = rows.http()[..] else { panic!("{rows:?}") };
+        assert_eq!((http.path.as_deref(), http.status), (Some("/old"), status), "{response}");
+        assert_eq!(http.resp_body.as_deref(), Some(body.as_bytes()), "{response}");
+    }
+}
+
+#[test]
 fn a_connection_closed_before_the_answer_is_an_error() {
     let rows = server().received(1, GET).close(1).run();
     let [http] = rows.http()[..] else { panic!("{rows:?}") };
