@@ -16,7 +16,7 @@ impl Facts {
     }
 
     /// Each fact that is not as often in `self` as in `other`, as a line.
-    fn beside(&self, other: &Self) -> String {
+    pub(crate) fn beside(&self, other: &Self) -> String {
         let mut lines = String::new();
         let facts: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         for fact in facts {
@@ -34,10 +34,14 @@ pub(crate) fn corpora() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora")
 }
 
-/// Every file with tshark's answer for a protocol beside it.
-fn captures(protocol: &str) -> Vec<PathBuf> {
+pub(crate) fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/captures")
+}
+
+/// Every file below a folder with tshark's answer for a protocol beside it.
+fn captures(protocol: &str, below: &Path) -> Vec<PathBuf> {
     let ending = format!(".tshark-{protocol}.tsv");
-    let (mut folders, mut found) = (vec![corpora()], Vec::new());
+    let (mut folders, mut found) = (vec![below.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
@@ -52,33 +56,40 @@ fn captures(protocol: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Captures that rightly differ: `PROTOCOL PATH: reason`, one a line.
-fn listed(protocol: &str) -> BTreeSet<String> {
+/// Captures of a folder that rightly differ: `PROTOCOL PATH: reason`, one a line. Paths of fixtures begin with `fixtures`.
+fn listed(protocol: &str, folder: &Path) -> BTreeSet<String> {
+    let of_fixtures = folder == fixtures();
     let lines = include_str!("differences.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     lines
         .filter_map(|line| {
             let (what, reason) = line.split_once(": ").unwrap_or_else(|| panic!("no reason: {line}"));
             assert!(reason.len() > 10, "no reason: {line}");
-            what.strip_prefix(protocol)?.strip_prefix(' ').map(str::to_owned)
+            let path = what.strip_prefix(protocol)?.strip_prefix(' ')?;
+            match path.strip_prefix("fixtures/") {
+                Some(path) => of_fixtures.then(|| path.to_owned()),
+                None => (!of_fixtures).then(|| path.to_owned()),
+            }
         })
         .collect()
 }
 
-/// Compares what is `expected` by tshark's table with what is `found` in explore's rows, over all captures.
+/// Compares what is `expected` by tshark's table with what is `found` in explore's rows, over all captures below
+/// `folder`.
 #[track_caller]
 pub(crate) fn compare(
     protocol: &str,
+    folder: &Path,
     at_least: usize,
     expected: impl Fn(&Table) -> Facts,
     found: impl Fn(&Path) -> Facts,
 ) {
-    let mut listed = listed(protocol);
-    let captures = captures(protocol);
+    let mut listed = listed(protocol, folder);
+    let captures = captures(protocol, folder);
     assert!(captures.len() >= at_least, "only {} captures", captures.len());
     let mut report = String::new();
     let mut differ = 0;
     for capture in &captures {
-        let name = capture.strip_prefix(corpora()).unwrap().display().to_string();
+        let name = capture.strip_prefix(folder).unwrap().display().to_string();
         let expected = expected(&Table::read(&format!("{}.tshark-{protocol}.tsv", capture.display())));
         let lines = found(capture).beside(&expected);
         match (lines.is_empty(), listed.remove(&name)) {

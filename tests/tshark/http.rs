@@ -27,7 +27,8 @@ pub(crate) fn found(capture: &Path) -> Facts {
     let mut facts = Facts::default();
     for row in rows(capture, query) {
         let (client, server) = row.ends();
-        let (method, path, query, status) = (row.text("method"), row.text("path"), row.text("query"), row.text("status"));
+        let (method, path, query, status) =
+            (row.text("method"), row.text("path"), row.text("query"), row.text("status"));
         if !method.is_empty() {
             let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
             facts.add(format!("{client} -> {server} {}", request(&method, &uri)));

@@ -31,7 +31,8 @@ pub(crate) fn found(capture: &Path) -> Facts {
     let mut facts = Facts::default();
     for row in rows(capture, &format!("http where version = '2' | select method, path, query, status, {ends}")) {
         let (client, server) = row.ends();
-        let (method, path, query, status) = (row.text("method"), row.text("path"), row.text("query"), row.text("status"));
+        let (method, path, query, status) =
+            (row.text("method"), row.text("path"), row.text("query"), row.text("status"));
         if !method.is_empty() && !path.is_empty() {
             let mark = if query.is_empty() { "" } else { "?" };
             facts.add(format!("{client} -> {server} {method} {path}{mark}{query}"));

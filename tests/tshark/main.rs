@@ -1,5 +1,6 @@
 //! The rows of `explore --read FILE` beside what tshark saw in the same file, over every capture of `../shared/corpora`
-//! that has tshark's answer beside it (`FILE.tshark-PROTOCOL.tsv`; how they were made is in the README there).
+//! and of `fixtures/captures` that has tshark's answer beside it (`FILE.tshark-PROTOCOL.tsv`; how they were made is in the
+//! READMEs there); and beside what nginx logged of its own requests.
 //!
 //! Compared are facts: that a client sent a request, that a status came back, each with the two ends. A fact counts as
 //! often as it was seen. Captures where the two rightly differ are listed, with the reason each, in `differences.txt`; a
@@ -10,21 +11,33 @@ mod dns;
 mod facts;
 mod http;
 mod http2;
+mod log;
 mod pgsql;
 mod rows;
 mod tls;
 mod truth;
 
-use facts::compare;
-
 macro_rules! protocols {
-    ($($name:ident: $protocol:literal, at least $captures:literal;)*) => {$(
-        #[test]
-        #[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
-        fn $name() {
-            compare($protocol, $captures, $name::expected, $name::found);
-        }
-    )*};
+    ($($name:ident: $protocol:literal, at least $captures:literal;)*) => {
+        #[cfg(test)]
+        mod fixtures {$(
+            #[test]
+            fn $name() {
+                let folder = crate::facts::fixtures();
+                crate::facts::compare($protocol, &folder, 0, crate::$name::expected, crate::$name::found);
+            }
+        )*}
+
+        #[cfg(test)]
+        mod corpora {$(
+            #[test]
+            #[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
+            fn $name() {
+                let folder = crate::facts::corpora();
+                crate::facts::compare($protocol, &folder, $captures, crate::$name::expected, crate::$name::found);
+            }
+        )*}
+    };
 }
 
 protocols! {

@@ -59,7 +59,8 @@ impl<'a> Frame<'a> {
     /// Sender and receiver, as `address:port`. Of packets in packets the innermost counts.
     pub(crate) fn ends(self) -> (String, String) {
         let last = |column: &str| self.all(column).last().copied().unwrap_or_default().to_owned();
-        let either = |one: &str, other: &str| Some(last(one)).filter(|text| !text.is_empty()).unwrap_or_else(|| last(other));
+        let either =
+            |one: &str, other: &str| Some(last(one)).filter(|text| !text.is_empty()).unwrap_or_else(|| last(other));
         let end = |v4: &str, v6: &str, tcp: &str, udp: &str| {
             let address = either(v4, v6);
             format!("{}:{}", address.trim_start_matches("::ffff:"), either(tcp, udp))
