@@ -37,6 +37,17 @@ fn usage_errors_exit_2_and_say_what_would_be_right() {
 }
 
 #[test]
+fn a_key_log_belongs_to_a_capture_and_holds_secrets() {
+    let alone = explore(&["-q", "tls", "--tls-keys", "/dev/null"]).run();
+    alone.code(2);
+    assert!(alone.stderr.contains("--read FILE --tls-keys"), "{}", alone.stderr);
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/dns.pcap");
+    let empty = explore(&["-q", "tls", "--read", capture, "--tls-keys", "/dev/null"]).run();
+    empty.code(2);
+    assert!(empty.stderr.contains("/dev/null holds no TLS secrets"), "{}", empty.stderr);
+}
+
+#[test]
 fn a_wrong_config_file_is_shown_with_line_column_and_caret() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("explore.toml");

@@ -17,6 +17,7 @@ mod pcapng;
 mod recognise;
 
 use std::io::Read;
+use std::sync::Arc;
 
 pub use feed::Progress;
 pub use format::Replay;
@@ -31,6 +32,8 @@ use format::Format;
 pub struct Options {
     /// Its length on disk, for [`Progress`]; null for pipes.
     pub size: Option<u64>,
+    /// Logged TLS secrets (`SSLKEYLOGFILE`) for captures, beside those that a pcapng holds.
+    pub keys: Option<Arc<[u8]>>,
 }
 
 /// An open file.
@@ -81,8 +84,8 @@ pub fn open(input: Box<dyn Read + Send>, name: &str, options: &Options) -> Resul
     })?;
     let format: Box<dyn Format> = match kind {
         Kind::Events => Box::new(events::Decoder::default()),
-        Kind::Pcap => Box::new(pcap::Pcap::default()),
-        Kind::PcapNg => Box::new(pcapng::PcapNg::default()),
+        Kind::Pcap => Box::new(pcap::Pcap::new(options.keys.clone())),
+        Kind::PcapNg => Box::new(pcapng::PcapNg::new(options.keys.clone())),
         Kind::Parquet | Kind::ArrowFile | Kind::ArrowStream => {
             return Ok(Input::Table(Table { kind, input, progress }));
         }

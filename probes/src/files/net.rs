@@ -55,6 +55,12 @@ pub(super) struct Network {
 }
 
 impl Network {
+    /// With logged TLS secrets, which are told first.
+    pub(super) fn new(keys: Option<Arc<[u8]>>) -> Self {
+        let keys = keys.map(|log| SocketEvent::Keys { time: Timestamp(0), log });
+        Self { early: keys.into_iter().collect(), ..Self::default() }
+    }
+
     /// Takes one packet.
     pub(super) fn packet(&mut self, packet: &Packet<'_>, out: &mut Queue) {
         self.begin(packet.time, out);

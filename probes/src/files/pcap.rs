@@ -3,6 +3,8 @@
 //! Read by hand rather than with a library: bytes come in as they are captured, and of a damaged file every packet before
 //! the damage and its exact offset are wanted.
 
+use std::sync::Arc;
+
 use protocols::event::Timestamp;
 
 use super::format::{Damage, Format, Queue};
@@ -17,7 +19,7 @@ const LONGEST: u32 = 256 << 10;
 const ABSURD: u32 = 64 << 20;
 
 /// A capture file being read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pcap {
     header: Option<Header>,
     network: Network,
@@ -30,6 +32,13 @@ struct Header {
     unit: u64,
     longest: u32,
     link: Link,
+}
+
+impl Pcap {
+    /// With logged TLS secrets.
+    pub(super) fn new(keys: Option<Arc<[u8]>>) -> Self {
+        Self { header: None, network: Network::new(keys) }
+    }
 }
 
 impl Format for Pcap {

@@ -88,6 +88,11 @@ impl Format for PcapNg {
 }
 
 impl PcapNg {
+    /// With logged TLS secrets.
+    pub(super) fn new(keys: Option<Arc<[u8]>>) -> Self {
+        Self { network: Network::new(keys), ..Self::default() }
+    }
+
     /// The block at the start of `input`; null when it is not whole yet.
     fn block<'a>(&mut self, input: &'a [u8]) -> Result<Option<Block<'a>>, String> {
         let Some((head, rest)) = input.split_first_chunk::<8>() else { return Ok(None) };

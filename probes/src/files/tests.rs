@@ -25,7 +25,7 @@ pub(super) fn drain(source: &mut dyn EventSource) -> (Vec<SocketEvent>, Option<S
 
 pub(super) fn open_bytes(bytes: Vec<u8>) -> Result<Input, SourceError> {
     let size = Some(bytes.len() as u64);
-    open(Box::new(Cursor::new(bytes)), "it", &Options { size })
+    open(Box::new(Cursor::new(bytes)), "it", &Options { size, ..Options::default() })
 }
 
 fn recording(count: u64) -> Vec<u8> {

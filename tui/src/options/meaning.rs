@@ -69,8 +69,8 @@ pub(crate) struct Explore {
 pub(crate) enum Input {
     /// The kernel.
     Live(Live),
-    /// Files; `-` is stdin.
-    Files(Vec<PathBuf>),
+    /// Files.
+    Files(Files),
     /// The built-in shop.
     Demo { seed: u64, recorded: bool, live: Live },
 }
@@ -132,6 +132,14 @@ pub(super) struct Place {
     pub(super) no_color: bool,
     /// `TERM=dumb`.
     pub(super) dumb: bool,
+}
+
+/// What `--read` reads.
+pub(crate) struct Files {
+    /// `-` is stdin.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Logged secrets for captures.
+    pub(crate) tls_keys: Option<PathBuf>,
 }
 
 /// What was typed -> what it means.
@@ -213,7 +221,7 @@ fn filters(args: &ExploreArgs) -> Vec<String> {
     .concat()
 }
 
-fn files(args: &ExploreArgs, live: &Live) -> Result<Vec<PathBuf>, Failure> {
+fn files(args: &ExploreArgs, live: &Live) -> Result<Files, Failure> {
     if !live.command.is_empty() {
         return Err(Failure::usage("--read looks at files: a COMMAND cannot be watched at the same time"));
     }
@@ -226,10 +234,16 @@ fn files(args: &ExploreArgs, live: &Live) -> Result<Vec<PathBuf>, Failure> {
     if args.read.iter().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::usage("`-` (stdin) can be read only once"));
     }
-    Ok(args.read.clone())
+    Ok(Files { paths: args.read.clone(), tls_keys: args.tls_keys.clone() })
 }
 
 fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Result<Explore, Failure> {
+    if args.tls_keys.is_some() && !matches!(input, Input::Files(_)) {
+        return Err(Failure::usage(
+            "--tls-keys opens captures; live, plaintext comes from the TLS libraries themselves\n\n\
+             try: explore --read FILE --tls-keys KEYS",
+        ));
+    }
     refuse_unbuilt(&args)?;
     let filters = filters(&args);
     let view = view(&args, &input, place)?;
@@ -363,8 +377,7 @@ fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
 
 /// Options that are accepted by name, and are not built yet: refused rather than ignored.
 fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 8] = [
-        ("--tls-keys", args.tls_keys.is_some()),
+    let unbuilt: [(&str, bool); 7] = [
         ("--max-cpu", args.max_cpu.is_some()),
         ("--otlp", args.otlp.is_some()),
         ("--otlp-keep", args.otlp_keep.is_some()),

@@ -9,7 +9,7 @@ mod values;
 use std::ffi::OsString;
 use std::path::Path;
 
-pub(crate) use meaning::{CoverageStyle, Explore, Input, Invocation, Keep, Live, Output, Terminals, View};
+pub(crate) use meaning::{CoverageStyle, Explore, Files, Input, Invocation, Keep, Live, Output, Terminals, View};
 
 use crate::failure::Failure;
 

@@ -78,8 +78,8 @@ fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failu
     }
     let source = match (&explore.input, opened.source) {
         (_, Some(source)) => format!("demo source={source}"),
-        (Input::Files(paths), _) => {
-            let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        (Input::Files(files), _) => {
+            let names: Vec<_> = files.paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
             names.join(" ")
         }
         _ => explore.filters.join(" "),
@@ -122,7 +122,7 @@ fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
             open::live(live, &explore.keep, tee, stdout)
                 .map_err(|failure| if query && failure.code > 125 { Failure::usage(failure.text) } else { failure })
         }
-        Input::Files(paths) => open::files(paths, &explore.keep, tee, query || explore.snapshot.is_some()),
+        Input::Files(files) => open::files(files, &explore.keep, tee, query || explore.snapshot.is_some()),
         Input::Demo { seed, recorded, live } => open::demo(explore, *seed, *recorded, live, tee),
     }
 }
@@ -134,7 +134,8 @@ fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
 pub(crate) fn load(paths: &[std::path::PathBuf]) -> Result<query::Snapshot, Failure> {
     let tracker = protocols::tracker::Config::default();
     let keep = crate::options::Keep { tracker, memory: u64::MAX, retain: None };
-    let mut opened = open::files(paths, &keep, None, true)?;
+    let files = crate::options::Files { paths: paths.to_vec(), tls_keys: None };
+    let mut opened = open::files(&files, &keep, None, true)?;
     if let Some(damage) = opened.damage {
         return Err(damage);
     }

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use probes::EventSource;
 use probes::files::{self, Input};
 use probes::live::{Capture, HookState};
+use protocols::keys::KeyLog;
 use serde_json::json;
 
 use super::command::{Stdout, Watched};
@@ -16,7 +18,7 @@ use super::reader::{Reader, Source, Tee};
 use super::{merge, pace};
 use crate::demo::{Demo, RECORDING};
 use crate::failure::{Failure, UNSUPPORTED};
-use crate::options::{Explore, Keep, Live, View, is_dash};
+use crate::options::{Explore, Files, Keep, Live, View, is_dash};
 use crate::output;
 
 /// What a run looks at.
@@ -149,15 +151,16 @@ pub(crate) fn demo(explore: &Explore, seed: u64, recorded: bool, live: &Live, te
 ///
 /// # Errors
 /// When a file cannot be opened, or is of no known kind.
-pub(crate) fn files(paths: &[PathBuf], keep: &Keep, tee: Tee, everything: bool) -> Result<Opened, Failure> {
+pub(crate) fn files(files: &Files, keep: &Keep, tee: Tee, everything: bool) -> Result<Opened, Failure> {
     let mut engine = Engine::new(keep, everything);
     let mut damage = None;
     let mut reader = None;
-    let paths = expand(paths)?;
+    let paths = expand(&files.paths)?;
+    let keys = files.tls_keys.as_deref().map(key_log).transpose()?;
     let mut captures = Vec::new();
     for path in &paths {
         let name = display(path);
-        match open(path, &name)? {
+        match open(path, &name, keys.clone())? {
             Input::Events(replay) => captures.push(Box::new(replay) as Box<dyn EventSource>),
             Input::Table(mut table) => {
                 let mut bytes = Vec::new();
@@ -207,8 +210,21 @@ fn parquet_below(folder: &Path, all: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn open(path: &Path, name: &str) -> Result<Input, Failure> {
-    let mut options = files::Options::default();
+/// Reads logged TLS secrets.
+fn key_log(path: &Path) -> Result<Arc<[u8]>, Failure> {
+    let log = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    if !KeyLog::default().add(&log) {
+        return Err(Failure::usage(format!(
+            "{} holds no TLS secrets\n\n\
+             try: a file of lines such as `CLIENT_RANDOM 52362c… 9b7a…`, which programs write where SSLKEYLOGFILE says",
+            path.display()
+        )));
+    }
+    Ok(log.into())
+}
+
+fn open(path: &Path, name: &str, keys: Option<Arc<[u8]>>) -> Result<Input, Failure> {
+    let mut options = files::Options { keys, ..files::Options::default() };
     let input: Box<dyn Read + Send> = if is_dash(path) {
         Box::new(io::stdin())
     } else {

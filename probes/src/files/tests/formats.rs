@@ -332,3 +332,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn secrets_from_beside_the_file_come_first() {
+    let file =
+        [pcap_header(Order::Little, false, RAW), pcap_record(Order::Little, false, TIME, &datagram(b"hi"))].concat();
+    let options = Options { keys: Some(Arc::from(*b"CLIENT_RANDOM 00 11")), ..Options::default() };
+    let Ok(Input::Events(mut replay)) = open(Box::new(Cursor::new(file)), "it", &options) else { panic!() };
+    let (events, _) = drain(&mut replay);
+    assert!(matches!(&events[..], [SocketEvent::Session(_), SocketEvent::Keys { time, .. }, ..] if time.0 == TIME));
+}
