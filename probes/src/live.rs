@@ -73,6 +73,8 @@ pub struct Capture {
     ticked: Instant,
     /// When closed sockets were looked for last.
     swept: Instant,
+    /// Coming sweeps that look for TCP connections too, whose ends may have been lost.
+    wider_sweeps: u8,
     ended: bool,
 }
 
@@ -83,6 +85,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// Between two searches for closed sockets, and how long a socket must have been quiet to be looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(1);
+/// Sweeps after a loss that look for all sockets.
+const WIDER_SWEEPS: u8 = 5;
 /// Records decoded before their events are handed out.
 const BATCH: usize = 64;
 
@@ -97,13 +101,14 @@ impl Capture {
         let mut capture = Self {
             programs: Some(programs),
             ring: maps.ring,
-            selection: Selection::new(maps.rest, maps.targets),
+            selection: Selection::new(options.targets.clone(), maps.rest, maps.targets),
             conns: maps.conns,
             decoder: Decoder::new(clock),
             losses: Losses::new(maps.lost),
             clock,
             ticked: Instant::now(),
             swept: Instant::now(),
+            wider_sweeps: 0,
             ended: false,
         };
         let time = clock.now();
@@ -167,7 +172,9 @@ impl Capture {
         self.swept = Instant::now();
         let now = self.clock.now();
         let before = Timestamp(now.0.saturating_sub(QUIET.as_nanos() as u64));
-        for conn in closing::closed(&self.decoder.quiet_since(before)) {
+        let all = self.wider_sweeps > 0;
+        self.wider_sweeps = self.wider_sweeps.saturating_sub(1);
+        for conn in closing::closed(&self.decoder.quiet_since(before, all)) {
             let Some(sk) = self.decoder.close(now, conn) else { continue };
             // Another socket may live at that address by now.
             let same =
@@ -184,7 +191,10 @@ impl Capture {
             return;
         }
         self.ticked = Instant::now();
-        self.losses.tell(self.clock.now(), &mut self.decoder);
+        // The end of a connection may be among what was lost.
+        if self.losses.tell(self.clock.now(), &mut self.decoder) {
+            self.wider_sweeps = WIDER_SWEEPS;
+        }
         if self.swept.elapsed() >= SWEEP {
             self.sweep();
         }

@@ -38,14 +38,20 @@ pub fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
         verdict::COPY => {}
         verdict::TLS => {
             if position > HANDSHAKE {
-                return 0;
+                // It may have been something else that began like a record.
+                if !sample_due(conn, transfer, turned) {
+                    return 0;
+                }
+                judge(conn, transfer);
+                if conn.verdict == verdict::TLS {
+                    return 0;
+                }
             }
         }
         verdict::SKIP => {
-            if !turned || transfer.time.wrapping_sub(conn.sampled) < PAUSE {
+            if !sample_due(conn, transfer, turned) {
                 return 0;
             }
-            conn.sampled = transfer.time;
             judge(conn, transfer);
             if conn.verdict == verdict::SKIP {
                 limit = SAMPLE;
@@ -54,6 +60,16 @@ pub fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
         _ => judge(conn, transfer),
     }
     if transfer.len < u64::from(limit) { transfer.len as u32 } else { limit }
+}
+
+/// Whether it is time for another look.
+#[inline(always)]
+fn sample_due(conn: &mut Conn, transfer: &Transfer, turned: bool) -> bool {
+    if !turned || transfer.time.wrapping_sub(conn.sampled) < PAUSE {
+        return false;
+    }
+    conn.sampled = transfer.time;
+    true
 }
 
 /// Looks at the first bytes.
@@ -68,6 +84,8 @@ fn judge(conn: &mut Conn, transfer: &Transfer) {
         conn.verdict = verdict::TLS;
     } else if if datagram { is_dns(&head) } else { is_ours(&head) } {
         conn.verdict = verdict::COPY;
+    } else if conn.verdict == verdict::TLS {
+        // Encrypted bytes look like nothing.
     } else if conn.unknown < PATIENCE {
         conn.unknown += 1;
     } else {

@@ -40,8 +40,10 @@ struct Socket {
     /// Key in the kernel's map of connections.
     sk: u64,
     inode: u64,
-    /// When it was used last; `None` for those whose end the kernel tells.
-    used: Option<Timestamp>,
+    /// When it was used last.
+    used: Timestamp,
+    /// The kernel tells of its end.
+    end_is_told: bool,
 }
 
 impl Decoder {
@@ -83,9 +85,12 @@ impl Decoder {
         }
     }
 
-    /// Sockets whose end the kernel does not tell, not used since `before`.
-    pub(super) fn quiet_since(&self, before: Timestamp) -> Vec<Quiet> {
-        let quiet = self.sockets.iter().filter(|(_, socket)| socket.used.is_some_and(|used| used < before));
+    /// Sockets not used since `before` whose end the kernel does not tell; `all`: may have told in vain.
+    pub(super) fn quiet_since(&self, before: Timestamp, all: bool) -> Vec<Quiet> {
+        let quiet = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.used < before && socket.inode != 0 && (all || !socket.end_is_told));
         quiet.map(|(&conn, socket)| Quiet { conn, inode: socket.inode, pid: socket.pid }).collect()
     }
 
@@ -165,7 +170,8 @@ impl Decoder {
                 pid: header.pid,
                 sk: tuple.sk,
                 inode: tuple.inode,
-                used: (tuple.transport != transport::TCP).then_some(time),
+                used: time,
+                end_is_told: tuple.transport == transport::TCP,
             },
         );
         let (local, remote) = if transport == Transport::Unix {
@@ -201,9 +207,7 @@ impl Decoder {
         let id = socket.id;
         let handed_over = socket.pid != header.pid;
         socket.pid = header.pid;
-        if let Some(used) = &mut socket.used {
-            *used = time;
-        }
+        socket.used = time;
         self.name(time, header.pid);
         if handed_over {
             self.push(SocketEvent::State(State { time, socket: id, change: StateChange::Owner { pid: header.pid } }));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use aya::maps::{MapData, PerCpuArray};
+use probes_common::event::loss;
 use protocols::event::{Lost, SocketEvent, Timestamp};
 
 use super::decode::Decoder;
@@ -20,8 +21,9 @@ impl Losses {
         Self { counters, told: [[0; 2]; CAUSES.len()], unplaced: 0 }
     }
 
-    /// Tells what was lost since the last time.
-    pub(super) fn tell(&mut self, time: Timestamp, decoder: &mut Decoder) {
+    /// Tells what was lost since the last time; whether the ring buffer was too full for something.
+    pub(super) fn tell(&mut self, time: Timestamp, decoder: &mut Decoder) -> bool {
+        let ring_full = self.told[loss::RING_FULL as usize];
         for (index, cause) in (0..).zip(CAUSES) {
             let Ok(values) = self.counters.get(&index, 0) else { continue };
             let sum = values.iter().fold([0u64; 2], |sum, value| [sum[0] + value[0], sum[1] + value[1]]);
@@ -31,6 +33,7 @@ impl Losses {
         let unplaced = decoder.unplaced;
         push(decoder, time, "unplaced", unplaced.saturating_sub(self.unplaced), 0);
         self.unplaced = unplaced;
+        self.told[loss::RING_FULL as usize] != ring_full
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) type TargetMap = maps::HashMap<MapData, u32, [u8; size_of::<Target>()
 
 /// The processes watched, and those refused.
 pub(super) struct Selection {
+    /// As asked for.
+    asked: Targets,
+    /// Without what the kernel compares by itself.
     targets: Targets,
     map: TargetMap,
     /// Watched by decision (not by default).
@@ -26,8 +29,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn new(targets: Targets, map: TargetMap) -> Self {
-        Self { targets, map, watched: HashSet::new(), refused: HashSet::new(), full: 0 }
+    pub(super) fn new(asked: Targets, targets: Targets, map: TargetMap) -> Self {
+        Self { asked, targets, map, watched: HashSet::new(), refused: HashSet::new(), full: 0 }
     }
 
     /// Looks at all processes there are. Twice, because some may be forked by ones not yet looked at.
@@ -110,10 +113,10 @@ impl Selection {
     /// How many processes are watched.
     pub(super) fn count(&self) -> usize {
         if self.targets.choose_processes() || !self.watched.is_empty() {
-            self.watched.len()
-        } else {
-            all().len().saturating_sub(1)
+            return self.watched.len();
         }
+        let others = all().into_iter().filter(|&pid| pid != std::process::id());
+        others.filter_map(Facts::of).filter(|facts| self.asked.accept(facts, false)).count()
     }
 
     fn decide(&mut self, facts: &Facts, listens: bool) {

@@ -3,9 +3,9 @@
 use protocols::event::Direction::{Received, Sent};
 use protocols::event::{Data, Endpoint, Transport};
 
-use probes::live::Backend;
+use probes::live::{Backend, Capture};
 
-use crate::support::{Events, capture};
+use crate::support::{Events, Workload, capture, options};
 
 /// Bytes and position of each data event in that direction, on the socket on which `begin` passed.
 fn stream(events: &Events, direction: protocols::event::Direction, begin: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
@@ -254,4 +254,28 @@ os.writev(c.fileno(), [b'%03d' % i for i in range(6)]); s.recv(100); c.send(b'af
     );
     assert_eq!(stream(&events, Received, b"000")[1], (13, 18, b"000001002003004005".to_vec()));
     assert_eq!(events.lost("segments"), 1);
+}
+
+/// What does not fit into the ring buffer is counted to the byte, and the connection goes on as if nothing had been.
+#[test]
+#[ignore = "needs root"]
+fn what_is_lost_is_counted() {
+    let workload = Workload::start(
+        "",
+        "
+c, s = pair()
+page = b'GET /' + bytes(16000)
+for i in range(1000):
+    c.sendall(page)
+    n = 0
+    while n < len(page): n += len(s.recv(1 << 16))
+",
+    );
+    let capture = Capture::attach(&options(workload.pid(), Backend::Sock)).expect("root");
+    let events = workload.run_unread(capture);
+    let (lost, bytes) = events.losses("ring_full");
+    assert!(lost > 0);
+    let seen: u64 = events.data().map(|data| data.original_len).sum();
+    assert_eq!(seen + bytes, 2 * 1000 * 16_005);
+    assert!(events.data().all(|data| data.bytes.len() as u64 == data.original_len));
 }

@@ -72,6 +72,16 @@ impl Workload {
         self.work(capture);
     }
 
+    /// Lets it work to its end without reading anything, then gives what there is.
+    pub(crate) fn run_unread(mut self, mut capture: Capture) -> Events {
+        self.child.stdin.take().expect("piped").write_all(b"go\n").expect("it reads");
+        assert!(self.child.wait().expect("ours").success(), "the workload failed");
+        let mut events = self.read(&mut capture);
+        capture.stop();
+        events.extend(self.read(&mut capture));
+        Events(events, std::mem::take(&mut self.said))
+    }
+
     fn work(&mut self, capture: &mut Capture) -> Vec<SocketEvent> {
         self.child.stdin.take().expect("piped").write_all(b"go\n").expect("it reads");
         let start = Instant::now();
@@ -168,11 +178,16 @@ impl Events {
 
     /// Events lost by that cause.
     pub(crate) fn lost(&self, cause: &str) -> u64 {
-        let count = |event: &SocketEvent| match event {
-            SocketEvent::Lost(lost) if lost.cause == cause => lost.events,
-            _ => 0,
-        };
-        self.0.iter().map(count).sum()
+        self.losses(cause).0
+    }
+
+    /// Events and bytes lost by that cause.
+    pub(crate) fn losses(&self, cause: &str) -> (u64, u64) {
+        let lost = self.0.iter().filter_map(|event| match event {
+            SocketEvent::Lost(lost) if lost.cause == cause => Some((lost.events, lost.bytes)),
+            _ => None,
+        });
+        lost.fold((0, 0), |sum, lost| (sum.0 + lost.0, sum.1 + lost.1))
     }
 
     #[track_caller]
