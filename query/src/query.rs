@@ -88,6 +88,14 @@ impl Query {
         lower::run(&self.plan, snapshot, context)
     }
 
+    /// Starts adding rows up as they come; null unless the query begins with stages that look at each row alone, and then
+    /// summarizes.
+    #[must_use]
+    pub fn running(&self) -> Option<Running> {
+        let at = self.plan.adds_up()?;
+        Some(Running { plan: Arc::clone(&self.plan), at, sums: lower::Sums::default(), last: 0 })
+    }
+
     /// Starts giving rows as they come; null unless [`is_streaming`](Self::is_streaming).
     #[must_use]
     pub fn streaming(&self) -> Option<Streaming> {
@@ -98,6 +106,34 @@ impl Query {
         };
         let states = self.plan.steps.iter().map(state).collect();
         self.is_streaming().then(|| Streaming { plan: Arc::clone(&self.plan), states, last: 0, done: false })
+    }
+}
+
+/// A query that adds up rows as they come: its result covers the whole run, also the rows that the store has let go, and
+/// costs only as much as the new rows. Quantiles are at most 0.05 % off; [`Query::run`] gives exact ones.
+#[derive(Debug)]
+pub struct Running {
+    plan: Arc<Plan>,
+    /// Number of the step that adds up.
+    at: usize,
+    sums: lower::Sums,
+    /// Running number of the last row added.
+    last: u64,
+}
+
+impl Running {
+    /// Adds the rows that are new in `snapshot` and gives the result so far.
+    ///
+    /// # Errors
+    /// What failed while running.
+    pub fn push(&mut self, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
+        let rows = lower::source_rows(&self.plan, snapshot, self.last)?;
+        self.last = self.last.max(snapshot.last_seq());
+        lower::add_up(&self.plan, self.at, rows, &mut self.sums, context)?;
+        if self.sums.is_empty() {
+            return lower::run(&self.plan, snapshot, context);
+        }
+        lower::added_up(&self.plan, self.at, &self.sums, snapshot, context)
     }
 }
 

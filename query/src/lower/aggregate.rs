@@ -18,99 +18,105 @@ pub(super) fn summarize(
     lower: &Lower,
     context: &Context,
 ) -> PolarsResult<LazyFrame> {
-    let mut inputs = lower.named(&summary.keys)?;
     let mut grouped: Vec<Expr> = vec![len().alias(ROWS)];
     let mut finished = Vec::new();
     for (number, aggregate) in summary.aggregates.iter().enumerate() {
-        let parts = Parts::new(number, aggregate, lower)?;
-        inputs.extend(parts.inputs);
-        grouped.extend(parts.grouped);
+        grouped.extend(grouping(number, aggregate));
         let seconds = seconds(aggregate.kind, summary.range.as_ref(), lower, context);
-        finished.push(finish(number, aggregate, seconds).alias(aggregate_name(number)));
+        let found = col(aggregate_name(number));
+        finished.push(finish(number, aggregate, found, seconds, true).alias(aggregate_name(number)));
     }
-    // A frame without columns has no height.
-    inputs.push(lit(true).alias(ROWS));
-    let frame = frame.with_columns_named(inputs);
-    let keys: Vec<Expr> = summary.keys.iter().map(|(name, _)| col(name.as_str())).collect();
-    let frame = if keys.is_empty() {
-        frame.select(grouped)
-    } else {
-        let sorted = sorting(vec![false; keys.len()]);
-        frame.group_by(keys.clone()).agg(grouped).sort_by_exprs(keys.clone(), sorted)
-    };
+    let frame = inputs(frame, summary, lower)?;
+    let keys = key_columns(summary);
+    let frame = if keys.is_empty() { frame.select(grouped) } else { frame.group_by(keys).agg(grouped) };
+    shaped(frame.with_columns(finished), summary, lower)
+}
+
+pub(super) fn key_columns(summary: &Summary) -> Vec<Expr> {
+    summary.keys.iter().map(|(name, _)| col(name.as_str())).collect()
+}
+
+/// Keys in order, and what the query asks of the finished aggregates.
+pub(super) fn shaped(frame: LazyFrame, summary: &Summary, lower: &Lower) -> PolarsResult<LazyFrame> {
+    let keys = key_columns(summary);
     let outputs = lower.named(&summary.outputs)?;
-    Ok(frame.with_columns(finished).select(keys.into_iter().chain(outputs).collect::<Vec<_>>()))
+    let frame = match keys.len() {
+        0 => frame,
+        count => frame.sort_by_exprs(keys.clone(), sorting(vec![false; count])),
+    };
+    Ok(frame.select(keys.into_iter().chain(outputs).collect::<Vec<_>>()))
 }
 
-/// Selecting only what is named, so that a key may have the name of another column that an aggregate reads.
-trait SelectOnly {
-    fn with_columns_named(self, columns: Vec<Expr>) -> Self;
-}
-
-impl SelectOnly for LazyFrame {
-    fn with_columns_named(self, columns: Vec<Expr>) -> Self {
-        // All are computed from the rows as they were; `ROWS` alone is constant and needs a height to fill.
-        self.with_row_index(INDEX, None).select([col(INDEX)].into_iter().chain(columns).collect::<Vec<_>>())
+/// One column for each key and for each value that an aggregate reads, and nothing else: a key may have the name of a
+/// column that an aggregate reads.
+pub(super) fn inputs(frame: LazyFrame, summary: &Summary, lower: &Lower) -> PolarsResult<LazyFrame> {
+    let mut columns = lower.named(&summary.keys)?;
+    for (number, aggregate) in summary.aggregates.iter().enumerate() {
+        if let Some(value) = value(aggregate, lower)? {
+            columns.push(value.alias(input(number)));
+        }
+        if matches!(aggregate.kind, AggregateKind::First | AggregateKind::Last) {
+            columns.push(col("time").alias(time_of(number)));
+        }
     }
+    // Without a column of the rows themselves constants would give one row.
+    Ok(frame.with_row_index(INDEX, None).select([col(INDEX)].into_iter().chain(columns).collect::<Vec<_>>()))
 }
 
-const ROWS: &str = "__rows";
+pub(super) const ROWS: &str = "__rows";
 const INDEX: &str = "__index";
 
-/// What an aggregate needs before and in the group-by.
-struct Parts {
-    inputs: Vec<Expr>,
-    grouped: Vec<Expr>,
-}
-
-fn input(number: usize) -> String {
+pub(super) fn input(number: usize) -> String {
     format!("__input{number}")
 }
 
-fn time_of(number: usize) -> String {
+pub(super) fn time_of(number: usize) -> String {
     format!("__time{number}")
 }
 
 /// Number of values that are not null.
-fn values(number: usize) -> String {
+pub(super) fn values(number: usize) -> String {
     format!("__values{number}")
 }
 
-impl Parts {
-    fn new(number: usize, aggregate: &Aggregate, lower: &Lower) -> PolarsResult<Self> {
-        let filter = aggregate.filter.as_ref().map(|filter| condition(filter, lower)).transpose()?;
-        let argument = aggregate.argument.as_ref().map(|argument| lower.expr(argument)).transpose()?;
-        let ty = aggregate.argument.as_ref().map_or(Type::Null, |argument| argument.ty);
-        let argument = argument.map(|value| widened(value, ty, aggregate.kind));
-        // Where the condition does not hold the value is null, which every aggregate passes over.
-        let value = match (argument, filter) {
-            (Some(value), Some(filter)) => when(filter).then(value).otherwise(lit(NULL)),
-            (Some(value), None) => value,
-            (None, Some(filter)) => when(filter).then(lit(true)).otherwise(lit(NULL)),
-            (None, None) => return Ok(Self { inputs: Vec::new(), grouped: vec![len().alias(aggregate_name(number))] }),
-        };
-        let mut inputs = vec![value.alias(input(number))];
-        let column = || col(input(number));
-        let found = match aggregate.kind {
-            AggregateKind::Count | AggregateKind::Rate(_) => column().count(),
-            AggregateKind::Sum | AggregateKind::ErrorRate => column().sum(),
-            AggregateKind::Avg => column().mean(),
-            AggregateKind::Min => column().min(),
-            AggregateKind::Max => column().max(),
-            AggregateKind::Stddev => column().std(1),
-            AggregateKind::Quantile(_) => column().drop_nulls().implode(false),
-            AggregateKind::Dcount => column().drop_nulls().n_unique(),
-            AggregateKind::Any => column().drop_nulls().first(),
-            AggregateKind::First | AggregateKind::Last => {
-                inputs.push(col("time").alias(time_of(number)));
-                let by_time = SortMultipleOptions::default().with_maintain_order(true);
-                let ordered = column().sort_by([col(time_of(number))], by_time).drop_nulls();
-                if aggregate.kind == AggregateKind::First { ordered.first() } else { ordered.last() }
-            }
-        };
-        let count = column().count().alias(values(number));
-        Ok(Self { inputs, grouped: vec![found.alias(aggregate_name(number)), count] })
+/// What an aggregate reads of a row: null where its condition does not hold, which every aggregate passes over. None for
+/// those that count rows.
+fn value(aggregate: &Aggregate, lower: &Lower) -> PolarsResult<Option<Expr>> {
+    let filter = aggregate.filter.as_ref().map(|filter| condition(filter, lower)).transpose()?;
+    let argument = aggregate.argument.as_ref().map(|argument| lower.expr(argument)).transpose()?;
+    let ty = aggregate.argument.as_ref().map_or(Type::Null, |argument| argument.ty);
+    let argument = argument.map(|value| widened(value, ty, aggregate.kind));
+    Ok(match (argument, filter) {
+        (Some(value), Some(filter)) => Some(when(filter).then(value).otherwise(lit(NULL))),
+        (Some(value), None) => Some(value),
+        (None, Some(filter)) => Some(when(filter).then(lit(true)).otherwise(lit(NULL))),
+        (None, None) => None,
+    })
+}
+
+/// What is computed of each group: the aggregate, and how many values it had.
+fn grouping(number: usize, aggregate: &Aggregate) -> Vec<Expr> {
+    if aggregate.argument.is_none() && aggregate.filter.is_none() {
+        return vec![len().alias(aggregate_name(number))];
     }
+    let column = || col(input(number));
+    let found = match aggregate.kind {
+        AggregateKind::Count | AggregateKind::Rate(_) => column().count(),
+        AggregateKind::Sum | AggregateKind::ErrorRate => column().sum(),
+        AggregateKind::Avg => column().mean(),
+        AggregateKind::Min => column().min(),
+        AggregateKind::Max => column().max(),
+        AggregateKind::Stddev => column().std(1),
+        AggregateKind::Quantile(_) => column().drop_nulls().implode(false),
+        AggregateKind::Dcount => column().drop_nulls().n_unique(),
+        AggregateKind::Any => column().drop_nulls().first(),
+        AggregateKind::First | AggregateKind::Last => {
+            let by_time = SortMultipleOptions::default().with_maintain_order(true);
+            let ordered = column().sort_by([col(time_of(number))], by_time).drop_nulls();
+            if aggregate.kind == AggregateKind::First { ordered.first() } else { ordered.last() }
+        }
+    };
+    vec![found.alias(aggregate_name(number)), column().count().alias(values(number))]
 }
 
 fn condition(filter: &Typed, lower: &Lower) -> PolarsResult<Expr> {
@@ -126,10 +132,9 @@ fn widened(value: Expr, ty: Type, kind: AggregateKind) -> Expr {
     }
 }
 
-/// From the grouped columns to the aggregate's value.
-fn finish(number: usize, aggregate: &Aggregate, seconds: Option<f64>) -> Expr {
+/// From what was grouped to the aggregate's value; quantiles are still lists where `listed`.
+pub(super) fn finish(number: usize, aggregate: &Aggregate, found: Expr, seconds: Option<f64>, listed: bool) -> Expr {
     let ty = aggregate.argument.as_ref().map_or(Type::Null, |argument| argument.ty);
-    let found = col(aggregate_name(number));
     let count = || col(values(number));
     let rounded = |value: Expr, to: DataType| value.round(0, RoundMode::HalfAwayFromZero).cast(to);
     match aggregate.kind {
@@ -145,7 +150,7 @@ fn finish(number: usize, aggregate: &Aggregate, seconds: Option<f64>) -> Expr {
         }
         AggregateKind::Avg if matches!(ty, Type::Duration | Type::Bytes) => rounded(found, dtype(ty)),
         AggregateKind::Stddev if ty == Type::Duration => rounded(found, DataType::Int64),
-        AggregateKind::Quantile(share) => quantile(found, share, ty),
+        AggregateKind::Quantile(share) if listed => quantile(found, share, ty),
         _ => found,
     }
 }
@@ -194,13 +199,13 @@ pick!(pick_u64, u64, DataType::UInt64, u64, |a, b| a.cmp(b));
 pick!(pick_f64, f64, DataType::Float64, f64, |a, b| a.total_cmp(b));
 
 /// `ceil(n q) - 1`, at least 0.
-fn rank(count: usize, share: f64) -> Option<usize> {
+pub(super) fn rank(count: usize, share: f64) -> Option<usize> {
     let below = count as f64 - count as f64 * share;
     Some(count.checked_sub(below.floor() as usize)?.max(1).checked_sub(1)?.min(count.checked_sub(1)?))
 }
 
 /// How many seconds `rate()` divides by.
-fn seconds(kind: AggregateKind, range: Option<&Range>, lower: &Lower, context: &Context) -> Option<f64> {
+pub(super) fn seconds(kind: AggregateKind, range: Option<&Range>, lower: &Lower, context: &Context) -> Option<f64> {
     let AggregateKind::Rate(width) = kind else { return None };
     if let Some(width) = width {
         return Some(width as f64 / SECOND);

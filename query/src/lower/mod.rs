@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod expr;
+mod partial;
 mod source;
 mod text;
 
@@ -17,6 +18,7 @@ use crate::store::Snapshot;
 use crate::store::physical::{SEQ, dtype};
 use crate::table::Table;
 use expr::Lower;
+pub(crate) use partial::Sums;
 
 /// Runs `plan` over everything in `snapshot`.
 pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
@@ -38,6 +40,49 @@ pub(crate) fn stored_rows(snapshot: &Snapshot, table: &schema::Table) -> PolarsR
 /// Runs one step over `frame`.
 pub(crate) fn step(frame: DataFrame, step: &Step, context: &Context) -> Result<DataFrame, QueryError> {
     apply(frame.lazy(), step, None, context).and_then(LazyFrame::collect).map_err(failed)
+}
+
+/// Adds the rows that `plan` makes of `frame` before its first `summarize`, which is step number `at`.
+pub(crate) fn add_up(
+    plan: &Plan,
+    at: usize,
+    frame: DataFrame,
+    sums: &mut Sums,
+    context: &Context,
+) -> Result<(), QueryError> {
+    let mut add = || -> PolarsResult<()> {
+        let mut rows = frame.lazy();
+        for step in plan.steps.iter().take(at) {
+            rows = apply(rows, step, None, context)?;
+        }
+        match plan.steps.get(at) {
+            Some(Step::Summarize(summary)) => sums.add(rows.collect()?, summary, &Lower { now: context.now }),
+            _ => Ok(()),
+        }
+    };
+    add().map_err(failed)
+}
+
+/// The result of `plan` of what was added up for its step number `at`.
+pub(crate) fn added_up(
+    plan: &Plan,
+    at: usize,
+    sums: &Sums,
+    snapshot: &Snapshot,
+    context: &Context,
+) -> Result<Table, QueryError> {
+    let run = || -> PolarsResult<DataFrame> {
+        let lower = Lower { now: context.now };
+        let mut frame = match plan.steps.get(at) {
+            Some(Step::Summarize(summary)) => sums.result(summary, &lower, context)?,
+            _ => DataFrame::empty().lazy(),
+        };
+        for step in plan.steps.iter().skip(at + 1) {
+            frame = apply(frame, step, Some(snapshot), context)?;
+        }
+        frame.collect()
+    };
+    finish(plan, run())
 }
 
 /// At most `count` rows.

@@ -119,6 +119,22 @@ impl Plan {
         schema::table(self.table).is_some_and(|table| table.is_log) && self.steps.iter().all(row_by_row)
     }
 
+    /// The step that sums up rows, if every step before it looks at each row alone, whenever that row came.
+    pub(crate) fn adds_up(&self) -> Option<usize> {
+        let alone = |step: &Step| match step {
+            Step::Where(typed) => !typed.has_now(),
+            Step::Select(items) | Step::Extend(items) => !items.iter().any(|(_, typed)| typed.has_now()),
+            Step::Since(range) => !relative(&range.from) && !range.until.as_ref().is_some_and(relative),
+            _ => false,
+        };
+        let at = self.steps.iter().position(|step| !alone(step))?;
+        let log = schema::table(self.table).is_some_and(|table| table.is_log);
+        match self.steps.get(at)? {
+            Step::Summarize(summary) if log && !summary.keys.iter().any(|(_, typed)| typed.has_now()) => Some(at),
+            _ => None,
+        }
+    }
+
     /// Whether it depends on `now`.
     pub(crate) fn needs_now(&self) -> bool {
         self.steps.iter().any(|step| match step {
