@@ -50,7 +50,7 @@ pub(crate) fn add_up(
     sums: &mut Sums,
     context: &Context,
 ) -> Result<(), QueryError> {
-    let mut add = || -> PolarsResult<()> {
+    let add = || -> PolarsResult<()> {
         let mut rows = frame.lazy();
         for step in plan.steps.iter().take(at) {
             rows = apply(rows, step, None, context)?;

@@ -37,7 +37,7 @@ impl Sums {
     }
 
     /// Adds the rows of `frame`.
-    pub(crate) fn add(&mut self, frame: DataFrame, summary: &Summary, lower: &Lower) -> PolarsResult<()> {
+    pub(super) fn add(&mut self, frame: DataFrame, summary: &Summary, lower: &Lower) -> PolarsResult<()> {
         if frame.height() == 0 {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Sums {
     }
 
     /// The result so far.
-    pub(crate) fn result(&self, summary: &Summary, lower: &Lower, context: &Context) -> PolarsResult<LazyFrame> {
+    pub(super) fn result(&self, summary: &Summary, lower: &Lower, context: &Context) -> PolarsResult<LazyFrame> {
         let keys = keys(summary);
         let mut frame = self.state.clone().unwrap_or_default().lazy();
         for (number, (aggregate, values)) in summary.aggregates.iter().zip(&self.values).enumerate() {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use query::{Query, Streaming};
+use query::{Query, Running, Streaming};
 
 use super::engine::Engine;
 use super::reader::Reader;
@@ -17,6 +17,8 @@ pub(crate) struct Printer {
     pub(crate) rows: Rows,
     limit: Option<u64>,
     live: bool,
+    /// Adds rows up as they come, so that a live result covers those that the store has let go.
+    running: Option<Box<Running>>,
     last: Instant,
 }
 
@@ -36,7 +38,8 @@ impl Printer {
             Some(streaming) => Mode::Streaming(Box::new(streaming)),
             None => Mode::Final { refresh: refresh && live },
         };
-        Self { query, mode, rows, limit, live, last: Instant::now() }
+        let running = query.running().filter(|_| live).map(Box::new);
+        Self { query, mode, rows, limit, live, running, last: Instant::now() }
     }
 
     /// Whether rows are printed one by one.
@@ -71,7 +74,12 @@ impl Printer {
                 self.rows.refresh(&table)?;
                 Ok(self.rows.broken)
             }
-            Mode::Final { refresh: false } => Ok(false),
+            Mode::Final { refresh: false } => {
+                if self.running.is_some() {
+                    self.run(engine, reader)?;
+                }
+                Ok(false)
+            }
         }
     }
 
@@ -110,7 +118,11 @@ impl Printer {
     fn run(&mut self, engine: &mut Engine, reader: Option<&Reader>) -> Result<query::Table, Failure> {
         let context = engine.context(self.live.then(time::now));
         let snapshot = engine.snapshot(super::probe_rows(reader));
-        self.query.run(&snapshot, &context).map_err(|error| wrong(&self.query, &error))
+        let result = match &mut self.running {
+            Some(running) => running.push(&snapshot, &context),
+            None => self.query.run(&snapshot, &context),
+        };
+        result.map_err(|error| wrong(&self.query, &error))
     }
 }
 
