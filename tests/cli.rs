@@ -127,6 +127,64 @@ fn a_file_of_another_kind_is_named_for_what_it_is() {
     assert!(ended.stderr.contains("Cargo.toml"), "{}", ended.stderr);
 }
 
+/// Sends a signal as somebody else would.
+fn signal(child: &std::process::Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+}
+
+#[test]
+fn a_signal_before_any_row_gives_its_exit_code() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut child = explore(&["--read", "-", "-q", "http"])
+            .stdin(Stdio::piped())
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its handlers are in place when it has a thread for them.
+        let task = format!("/proc/{}/task", child.id());
+        while fs::read_dir(&task).unwrap().count() < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // `wait` would close it.
+        let stdin = child.stdin.take();
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_final_query_with_its_result() {
+    let mut child = explore(&["--read", "-", "-q", "http | count"])
+        .stdin(Stdio::piped())
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The recording is compressed: the part that is given holds some rows, and the pipe stays open.
+    let recording = fs::read(RECORDING).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &recording[..recording.len() - 1000]).unwrap();
+    let task = format!("/proc/{}/task", child.id());
+    while !fs::read_dir(&task)
+        .unwrap()
+        .any(|entry| fs::read_to_string(entry.unwrap().path().join("comm")).is_ok_and(|name| name.trim() == "source"))
+    {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(output.status.code(), Some(0));
+    let printed = rows(&String::from_utf8(output.stdout).unwrap());
+    assert!(printed[0]["count"].as_u64().unwrap() > 0);
+}
+
 #[test]
 fn completions_and_man_are_made_from_the_options() {
     let bash = explore(&["completions", "bash"]).run();

@@ -53,7 +53,6 @@ pub(crate) struct Explore {
     pub(crate) snapshot: Option<PathBuf>,
     pub(crate) record: Option<PathBuf>,
     pub(crate) force: bool,
-    #[expect(dead_code, reason = "the screens will read it")]
     pub(crate) mouse: bool,
     pub(crate) ascii: bool,
     pub(crate) color: bool,
@@ -377,14 +376,13 @@ fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
 
 /// Options that are accepted by name, and are not built yet: refused rather than ignored.
 fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 7] = [
+    let unbuilt: [(&str, bool); 6] = [
         ("--max-cpu", args.max_cpu.is_some()),
         ("--otlp", args.otlp.is_some()),
         ("--otlp-keep", args.otlp_keep.is_some()),
         ("--otlp-query-text", args.otlp_query_text),
         ("--otlp-db-server", args.otlp_db_server),
         ("--metrics-listen", args.metrics_listen.is_some()),
-        ("--mouse", args.mouse),
     ];
     match unbuilt.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(Failure::usage(format!("{name} is not built yet in this version"))),

@@ -58,6 +58,7 @@ pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
         None => None,
     };
     let opened = open(&explore, query.is_some())?;
+    signals::begun();
     let live = opened.ready.is_some();
     let table = explore.output.terminal && explore.output.format == query::export::Format::Table;
     let printer = query.zip(rows).map(|(query, rows)| Printer::new(query, rows, explore.limit, live, table));
@@ -73,6 +74,7 @@ pub(crate) fn command_output() -> std::path::PathBuf {
 fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failure> {
     explore.view = View::Screen;
     let opened = open(&explore, false)?;
+    signals::begun();
     if let Some(path) = &explore.ready_file {
         std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
     }
@@ -88,10 +90,9 @@ fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failu
     let mut run = Run::new(explore, left.opened, None, signals.clone());
     run.failure = left.failure;
     run.signalled = left.signalled;
-    if run.signalled.is_some_and(|code| code != INTERRUPTED) {
-        if let Some(path) = last_session::path() {
-            run.snapshot(&path, true);
-        }
+    let cut_off = run.signalled.is_some_and(|code| code != INTERRUPTED);
+    if let Some(path) = last_session::path().filter(|_| cut_off) {
+        run.snapshot(&path, true);
     }
     if let Some(path) = run.explore.snapshot.clone() {
         run.snapshot(&path, run.explore.force);

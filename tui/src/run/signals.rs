@@ -1,4 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP end a run, a second one at once; SIGUSR1 asks for a snapshot.
+//!
+//! Before a run has begun there is nothing to bring to an end: the first signal ends the process, which may be waiting for
+//! the first bytes of a pipe.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -14,6 +19,13 @@ pub(crate) enum Signal {
     /// Write a snapshot.
     Snapshot,
 }
+
+/// From now on the first signal is an order to end well, no longer an end.
+pub(crate) fn begun() {
+    BEGUN.store(true, Ordering::Relaxed);
+}
+
+static BEGUN: AtomicBool = AtomicBool::new(false);
 
 /// Listens from now on. The second signal that asks for an end is not waited for: the process exits at once.
 ///
@@ -31,7 +43,7 @@ pub(crate) fn listen() -> Result<Receiver<Signal>, Failure> {
                 other => Signal::End(u8::try_from(128 + other).unwrap_or(130)),
             };
             if let Signal::End(code) = what {
-                if ending {
+                if ending || !BEGUN.load(Ordering::Relaxed) {
                     std::process::exit(i32::from(code));
                 }
                 ending = true;

@@ -3,6 +3,7 @@
 use query::{Table, Value};
 
 use super::asker::{Question, Slot};
+use super::browse_heat;
 use super::columns::{self, Shown, show};
 use super::detail::Detail;
 use super::editor::Editor;
@@ -15,6 +16,9 @@ use super::keys::Action;
 
 /// Does what a key asks for.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
+    if let Some(commands) = browse_heat::act(model, action) {
+        return commands;
+    }
     match action {
         Action::Screen(_) | Action::NextScreen | Action::PreviousScreen => return go_to_screen(model, action),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {

@@ -9,6 +9,7 @@
 
 mod asker;
 mod browse;
+mod browse_heat;
 mod columns;
 mod detail;
 mod editor;
@@ -17,6 +18,7 @@ mod format;
 mod heat;
 mod keys;
 mod model;
+mod mouse;
 mod program;
 mod query_text;
 mod screens;

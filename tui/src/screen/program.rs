@@ -39,7 +39,7 @@ pub(crate) fn run(
     let refused = |error: std::io::Error| Failure::usage(format!("cannot use the terminal: {error}"));
     let session = Session::start(explore, opened, source).map_err(refused)?;
     let asker = Asker::start().map_err(refused)?;
-    let screen = Screen::take().map_err(refused)?;
+    let screen = Screen::take(explore.mouse).map_err(refused)?;
     let mut model = Model::new(explore.color, explore.ascii, explore.saved.clone());
     if let Some(news) = last_session::news() {
         update(&mut model, Message::Note(news));
@@ -80,6 +80,7 @@ impl Program {
             let message = select! {
                 recv(keys) -> event => match event {
                     Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => Some(Message::Key(key)),
+                    Ok(Event::Mouse(mouse)) => Some(Message::Mouse(mouse)),
                     Ok(Event::Resize(width, height)) => Some(Message::Resize(width, height)),
                     Ok(_) => None,
                     // The terminal is gone.

@@ -70,7 +70,7 @@ pub(super) const SCREENS: [Screen; 9] = [
         name: "Requests",
         query: "requests where role = 'server' or twin is null | sort time desc | take 500",
         beside: "",
-        columns: &["time", "latency", "outcome", "summary", "process", "protocol", "remote_addr", "remote_name", "pid"],
+        columns: &["time", "latency", "outcome", "process", "summary", "protocol", "remote_addr", "remote_name", "pid"],
         pane: Pane::Table,
         empty: "no exchange yet",
     },

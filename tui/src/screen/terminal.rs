@@ -3,6 +3,7 @@
 use std::io::{self, Stdout, Write};
 
 use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
@@ -11,22 +12,23 @@ use ratatui::backend::CrosstermBackend;
 /// The terminal while the screens are on it; given back when dropped, and before a panic is told.
 pub(super) struct Screen {
     pub(super) terminal: Terminal<CrosstermBackend<Stdout>>,
+    mouse: bool,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes the terminal over, and the mouse too if asked to.
     ///
     /// # Errors
     /// When it refuses.
-    pub(super) fn take() -> io::Result<Self> {
+    pub(super) fn take(mouse: bool) -> io::Result<Self> {
         let former = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             give_back();
             former(panic);
         }));
-        enter()?;
+        enter(mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| give_back())?;
-        Ok(Self { terminal })
+        Ok(Self { terminal, mouse })
     }
 
     /// Gives the terminal to the shell, stops until `fg`, and takes it over again.
@@ -36,7 +38,7 @@ impl Screen {
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         give_back();
         let _stopped = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-        enter()?;
+        enter(self.mouse)?;
         self.terminal.clear()
     }
 
@@ -57,13 +59,16 @@ impl Drop for Screen {
     }
 }
 
-fn enter() -> io::Result<()> {
+fn enter(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
+    if mouse {
+        execute!(io::stdout(), EnableMouseCapture).inspect_err(|_| give_back())?;
+    }
     execute!(io::stdout(), EnterAlternateScreen, Hide).inspect_err(|_| give_back())
 }
 
 fn give_back() {
-    let _gone = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    let _gone = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     let _gone = disable_raw_mode();
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use probes::{EventSource, Next};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -265,6 +265,21 @@ fn what_changed_since_the_mark_is_told_with_figures() {
 }
 
 #[test]
+fn a_range_of_the_heat_map_becomes_a_filter() {
+    let mut stage = Stage::new(120, 40, false);
+    stage.keys("3hhhvhhhhhhhhhhv");
+    let query = &stage.model.pane().query;
+    assert_eq!(stage.model.current, 0);
+    assert!(query.contains("time >= '2026-") && query.contains("and time < '2026-"), "{query}");
+    assert!(stage.model.pane().height() > 0, "{}", stage.screen());
+    stage.key(KeyCode::Esc);
+    assert_eq!(stage.model.current, 2);
+    // The slowest of the column under the cursor.
+    stage.key(KeyCode::Enter);
+    assert!(stage.model.pane().height() > 0, "{}", stage.screen());
+}
+
+#[test]
 fn leaving_asks_once_while_rows_are_unsaved() {
     let mut stage = Stage::new(80, 24, true);
     stage.published.status.live = true;
@@ -293,6 +308,8 @@ fn any_message() -> impl Strategy<Value = Message> {
     ];
     prop_oneof![
         30 => key.prop_map(|code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE))),
+        3 => (0_u16..120, 0_u16..40, prop::sample::select(vec![MouseEventKind::ScrollDown, MouseEventKind::Down(MouseButton::Left)]))
+            .prop_map(|(column, row, kind)| Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })),
         1 => (1_u16..300, 1_u16..100).prop_map(|(width, height)| Message::Resize(width, height)),
         1 => (0_u64..9).prop_map(|exchanges| Message::Rows(Status { exchanges, live: true, ..Status::default() })),
     ]

@@ -1,6 +1,6 @@
 //! `update(model, message)`: everything that happens to the screens, without doing anything itself.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 
 use super::asker::{Answer, Question, Rows, Slot};
 use super::detail::Detail;
@@ -9,12 +9,13 @@ use super::findings::{self, RULES};
 use super::keys::{self, Action};
 use super::model::{Asked, Chooser, Mode, Model, Prompt, QueryBar, Status, Step};
 use super::screens::{Pane, REQUESTS, SCREENS};
-use super::{browse, query_text};
+use super::{browse, mouse, query_text};
 
 /// Something that happened.
 #[derive(Debug)]
 pub(crate) enum Message {
     Key(KeyEvent),
+    Mouse(MouseEvent),
     Resize(u16, u16),
     /// New rows may be there.
     Rows(Status),
@@ -64,6 +65,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Command> {
             Vec::new()
         }
         Message::Key(key) => key_pressed(model, &key),
+        Message::Mouse(event) => mouse::act(model, &event),
     }
 }
 
@@ -164,7 +166,7 @@ fn take_answer(model: &mut Model, answer: Answer) -> Vec<Command> {
     Vec::new()
 }
 
-fn key_pressed(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
+pub(super) fn key_pressed(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
     let action = keys::action(key);
     model.note = None;
     if action == Some(Action::QuitNow) {

@@ -114,7 +114,8 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
         let more = model.findings.len() - 1;
         let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
         let text = format!("! {}{more}", finding.text);
-        let text = cut(&text, width.saturating_sub(20), theme.ellipsis());
+        // The keys to begin with stay in view.
+        let text = cut(&text, width.saturating_sub(36), theme.ellipsis());
         left = left.saturating_sub(text.width() + 2);
         line.push((text, theme.warning()));
         line.push(("  ".to_owned(), Style::new()));

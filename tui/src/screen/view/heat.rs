@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::super::browse_heat::span;
 use super::super::format::{duration, fit};
 use super::super::heat::{Heat, ROWS, edge};
 use super::super::model::Model;
@@ -11,7 +12,8 @@ use super::put;
 
 /// Draws it.
 pub(super) fn heat(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let Some(heat) = &model.pane().heat else { return };
+    let pane = model.pane();
+    let Some(heat) = &pane.heat else { return };
     let theme = model.theme;
     if heat.sorted.is_empty() {
         put(buffer, area, 1, "  no answered exchange yet", theme.faint());
@@ -25,25 +27,41 @@ pub(super) fn heat(model: &Model, buffer: &mut Buffer, area: Rect) {
     let (fast, slow) = used(heat);
     let most_total = heat.total.iter().copied().max().unwrap_or(1).max(1);
     let mut line = 1;
+    let chosen = columns.len().checked_sub(pane.column + 1);
     for row in (fast..=slow).rev() {
         let label = edge(row).map_or_else(|| "more".to_owned(), |edge| duration(signed(edge)));
         let cells: String = columns.iter().map(|column| theme.shade(share(column[row], most))).collect();
         let bar = scaled(heat.total[row], most_total, histogram.saturating_sub(9));
         let bar = format!("{} {}", theme.bar().to_string().repeat(bar), heat.total[row]);
-        let text =
-            format!("{} {}{} {bar}", fit(&label, LABEL - 1, true, ' '), fit(&cells, room, false, ' '), theme.rule());
+        let label = fit(&label, LABEL - 1, true, ' ');
+        let text = format!("{label} {}{} {bar}", fit(&cells, room, false, ' '), theme.rule());
         put(buffer, area, line, &text, Style::new());
+        if let Some(x) = chosen.filter(|_| pane.row == 0 || pane.row == row + 1) {
+            let x = area.x + u16::try_from(LABEL + x).unwrap_or(0);
+            if let Some(cell) = buffer.cell_mut((x, area.y + line)) {
+                cell.set_style(theme.cursor());
+            }
+        }
         line += 1;
     }
-    let from = crate::time::clock(u64::try_from(heat.start).unwrap_or(0));
+    let clock = |ns: i64| crate::time::clock(u64::try_from(ns).unwrap_or(0));
     let text = format!(
-        "{:LABEL$}{} a column, {} to now; {} answered",
+        "{:LABEL$}{} a column, from {}; {} answered",
         "",
         duration(signed(heat.step)),
-        from,
+        clock(heat.start),
         heat.sorted.len()
     );
     put(buffer, area, line, &text, theme.faint());
+    if let Some((start, end)) = span(heat, pane.column) {
+        let text = format!(
+            "{:LABEL$}chosen: {} to {}; arrows choose, Enter opens, v v picks a range",
+            "",
+            clock(start),
+            clock(end)
+        );
+        put(buffer, area, line + 1, &text, theme.faint());
+    }
 }
 
 fn percentiles(heat: &Heat) -> String {
