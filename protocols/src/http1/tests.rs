@@ -129,3 +129,144 @@ fn an_upload_larger_than_what_is_kept_is_counted_whole() {
     assert!(http.common.truncated && !http.common.gap);
     assert!(rows.coverage.losses.is_empty());
 }
+
+#[test]
+fn an_upgrade_to_websocket_ends_http() {
+    let ask = "GET /ws HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let agree = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x01\x02GET ";
+    let rows = server().received(1, ask).sent(1, agree).received(1, "GET /no HTTP/1.1\r\n\r\n").close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.status, http.resp_bytes, http.common.error), (Some(101), Some(0), Some(false)));
+    assert_eq!(rows.conns()[0].requests, 1);
+    assert!(rows.coverage.parsed_bytes < rows.coverage.bytes, "frames are read by no parser");
+}
+
+#[test]
+fn an_upgrade_that_is_declined_goes_on_with_http() {
+    let ask = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let rows = server().received(1, ask).sent(1, OK).received(1, GET).sent(1, OK).close(1).run();
+    let statuses: Vec<_> = rows.http().iter().map(|http| (http.path.clone().unwrap(), http.status)).collect();
+    assert_eq!(statuses, [("/ws".to_owned(), Some(200)), ("/a".to_owned(), Some(200))]);
+}
+
+#[test]
+fn inside_a_tunnel_the_protocol_is_found_anew() {
+    let ask = "CONNECT inner.example:80 HTTP/1.1\r\nHost: inner.example:80\r\n\r\n";
+    let agree = "HTTP/1.1 200 Connection established\r\nContent-Length: 99\r\n\r\n";
+    let rows = server().received(1, ask).sent(1, agree).received(1, GET).sent(1, OK).close(1).run();
+    let [tunnel, inner] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((tunnel.host.as_deref(), tunnel.path.as_deref()), (Some("inner.example:80"), None));
+    assert_eq!((tunnel.status, tunnel.resp_bytes, tunnel.scheme.as_deref()), (Some(200), Some(0), None));
+    assert_eq!((inner.path.as_deref(), inner.status), (Some("/a"), Some(200)));
+    let refused = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno";
+    let rows = server().received(1, ask).sent(1, refused).received(1, GET).sent(1, OK).close(1).run();
+    let statuses: Vec<_> = rows.http().iter().map(|http| http.status).collect();
+    assert_eq!(statuses, [Some(407), Some(200)]);
+}
+
+#[test]
+fn http_0_9_has_a_target_and_a_body() {
+    let rows = server().received(1, "GET /old\r\n").sent(1, "<p>all of it").close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.method.as_deref(), http.path.as_deref()), (Some("GET"), Some("/old")));
+    assert_eq!((http.version, http.status, http.resp_bytes), (None, None, Some(12)));
+    assert_eq!((http.common.error, http.common.latency.is_some()), (None, true));
+    let refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+    let rows = server().received(1, "GET /old\r\n").sent(1, refused).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.path.as_deref(), http.status, http.resp_bytes), (Some("/old"), Some(400), Some(2)));
+}
+
+#[test]
+fn a_server_that_gives_up_on_an_idle_client_gives_a_row_without_a_method() {
+    let timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+    let rows = server().received(1, GET).sent(1, OK).sent(1, timeout).close(1).run();
+    let [_, http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.method.as_deref(), http.status), (None, Some(408)));
+    assert_eq!((http.common.latency, http.common.ttfb), (None, None));
+}
+
+#[test]
+fn an_answer_before_the_request_has_ended_has_no_ttfb() {
+    let large = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
+    let head = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345";
+    let rows = server().received(1, head).sent(1, large).received(1, "67890").close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.status, http.req_bytes, http.common.ttfb), (Some(413), Some(10), None));
+    assert!(http.common.latency.is_some());
+    let rows = server().received(1, head).sent(1, large).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.status, http.req_bytes, http.common.error), (Some(413), Some(5), Some(false)));
+}
+
+#[test]
+fn a_body_that_is_not_sent_after_a_final_answer_is_not_waited_for() {
+    let ask = "PUT /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 400\r\n\r\n";
+    let refused = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let rows = server().received(1, ask).sent(1, refused).received(1, GET).sent(1, OK).close(1).run();
+    let seen: Vec<_> = rows.http().iter().map(|http| (http.path.clone().unwrap(), http.status)).collect();
+    assert_eq!(seen, [("/x".to_owned(), Some(417)), ("/a".to_owned(), Some(200))]);
+}
+
+#[test]
+fn a_client_that_stops_sending_still_gets_its_answer() {
+    let mut script = server();
+    script.received(1, GET);
+    script.state(1, crate::event::StateChange::Ended { direction: Direction::Received, position: None });
+    let rows = script.sent(1, OK).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.status, http.common.error), (Some(200), Some(false)));
+}
+
+#[test]
+fn a_body_in_the_middle_of_which_it_was_joined_is_passed_over() {
+    let mut script = Script::live();
+    script.joined(1, 80, 40000).sent(1, "the rest of some body\r\nGET /no HTTP").sent(1, "x".repeat(4000));
+    let rows = script.received(1, GET).sent(1, OK).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!((http.path.as_deref(), http.status, http.common.midstream), (Some("/a"), Some(200), true));
+}
+
+#[test]
+fn heads_that_can_be_read_in_two_ways_are_flagged() {
+    for fields in [
+        "Content-Length: 4\r\nContent-Length: 30\r\n",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding : chunked\r\nContent-Length: 4\r\n",
+    ] {
+        let rows =
+            server().received(1, format!("POST /two HTTP/1.1\r\n{fields}\r\n0\r\n\r\n")).sent(1, OK).close(1).run();
+        let [http] = rows.http()[..] else { panic!("{fields} {rows:#?}") };
+        assert_eq!((http.path.as_deref(), http.status), (Some("/two"), Some(200)), "{fields}");
+        assert_eq!((http.req_bytes, &http.req_body, http.common.truncated), (None, &None, true), "{fields}");
+    }
+}
+
+#[test]
+fn kept_bodies_are_decoded() {
+    let gzip = |text: &[u8]| {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let body = gzip(b"{\"hello\": \"world\"}");
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    let rows = server().received(1, GET).sent(1, [head.as_bytes(), &body].concat()).close(1).run();
+    let [http] = rows.http()[..] else { panic!("{rows:#?}") };
+    assert_eq!(http.resp_body.as_deref(), Some(&b"{\"hello\": \"world\"}"[..]));
+    assert_eq!((http.resp_bytes, http.common.truncated), (Some(body.len() as u64), false));
+}
+
+#[test]
+fn a_head_longer_than_what_was_copied_gives_what_was_seen() {
+    let head = "GET /long HTTP/1.1\r\nHost: a\r\nCookie: ";
+    let mut script = server();
+    script.data(1, Direction::Received, head.as_bytes(), 20_000);
+    let rows = script.sent(1, OK).received(1, GET).sent(1, OK).close(1).run();
+    let paths: Vec<_> = rows.http().iter().filter_map(|http| http.path.clone()).collect();
+    assert_eq!(paths, ["/long", "/a"]);
+    let long = rows.http().into_iter().find(|http| http.path.as_deref() == Some("/long")).unwrap();
+    assert_eq!((long.status, long.host.as_deref(), long.common.truncated), (Some(200), Some("a"), true));
+    assert!(rows.coverage.losses.is_empty());
+}
