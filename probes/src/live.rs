@@ -8,9 +8,11 @@ mod closing;
 mod decode;
 mod division;
 mod errno;
+mod handles;
 mod listeners;
 mod losses;
 mod offsets;
+mod plaintext;
 mod programs;
 mod raw;
 mod selection;
@@ -29,6 +31,7 @@ pub use check::{Finding, check};
 use clock::Clock;
 use decode::Decoder;
 use losses::Losses;
+use plaintext::Plaintext;
 use programs::{ConnMap, Programs};
 use selection::Selection;
 
@@ -96,14 +99,16 @@ impl Capture {
     /// # Errors
     /// `unsupported` when privileges or kernel features are missing: `advice` names the command that mends it.
     pub fn attach(options: &Options) -> Result<Self, SourceError> {
-        let (programs, maps) = programs::start(options)?;
+        let (mut programs, maps) = programs::start(options)?;
+        // A short program's first call would come before its library is found: hook the usual ones beforehand.
+        let plaintext = Plaintext::new(options.tls, options.targets.may_start_later(), &mut programs);
         let clock = Clock::start();
         let mut capture = Self {
             programs: Some(programs),
             ring: maps.ring,
             selection: Selection::new(options.targets.clone(), maps.rest, maps.targets),
             conns: maps.conns,
-            decoder: Decoder::new(clock),
+            decoder: Decoder::new(clock, plaintext),
             losses: Losses::new(maps.lost),
             clock,
             ticked: Instant::now(),
@@ -117,6 +122,7 @@ impl Capture {
         capture.selection.scan();
         let watched: Vec<u32> = capture.selection.watched().collect();
         watched.into_iter().for_each(|pid| capture.decoder.name(time, pid));
+        capture.look(time);
         Ok(capture)
     }
 
@@ -142,7 +148,8 @@ impl Capture {
     /// Every hook, for table `probes` and the ready line.
     #[must_use]
     pub fn hooks(&self) -> Vec<Hook> {
-        self.programs.as_ref().map(Programs::hooks).unwrap_or_default()
+        let kernel = self.programs.as_ref().map(Programs::hooks).unwrap_or_default();
+        kernel.into_iter().chain(self.decoder.plaintext.hooks()).collect()
     }
 
     /// Has the kernel take the time of every run from now on, for [`Hook::ns_per_hit`]. That costs each run of each BPF
@@ -156,6 +163,15 @@ impl Capture {
     /// Stops the kernel side. `next` then gives what was already produced, and `End` after it.
     pub fn stop(&mut self) {
         self.programs = None;
+    }
+
+    /// Looks for TLS libraries where that is due.
+    fn look(&mut self, time: Timestamp) {
+        if let Some(programs) = &mut self.programs {
+            for event in self.decoder.plaintext.look(time, programs) {
+                self.decoder.push(event);
+            }
+        }
     }
 
     /// Decodes what waits in the ring buffer, up to a batch; whether there was anything.
@@ -217,12 +233,14 @@ impl EventSource for Capture {
             // Taken first: what happens while the ring buffer is looked at is later than this.
             let now = self.clock.now();
             let busy = self.drain();
+            self.look(now);
             self.tick((!busy).then_some(now));
             if busy || self.decoder.has_events() {
                 continue;
             }
             if self.programs.is_none() {
                 self.ended = true;
+                self.decoder.handles.finish();
                 self.losses.tell(now, &mut self.decoder);
                 continue;
             }

@@ -43,6 +43,11 @@ impl Targets {
         self.choose_by_name() || !self.exclude_comms.is_empty() || !self.listen.is_empty()
     }
 
+    /// Whether processes that do not exist yet may be watched.
+    pub(crate) fn may_start_later(&self) -> bool {
+        self.choose_by_name() || self.children
+    }
+
     /// Whether nothing was asked for.
     pub(crate) fn whole_host(&self) -> bool {
         !self.choose_processes() && self.ports.is_empty()

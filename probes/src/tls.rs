@@ -41,6 +41,8 @@ pub enum Call {
     GoRead,
     /// As `GoRead`, for `Write`.
     GoWrite,
+    /// `int handshake(handle)`, `int shutdown(handle)`: their records tell the handle's connection.
+    Handshake,
     /// `void free(handle)`: the handle may be used for another connection.
     Free,
 }

@@ -26,7 +26,7 @@ fn shared(name: &str) -> PathBuf {
 fn openssl_is_hooked_at_the_inner_functions() {
     let library = inspect(&shared("libssl.so.3")).unwrap();
     assert_eq!(library.source, Source::OpenSsl);
-    assert_eq!(calls(&library), [Call::ReadCounted, Call::WriteCounted, Call::Free]);
+    assert_eq!(calls(&library), [Call::ReadCounted, Call::WriteCounted, Call::Handshake, Call::Handshake, Call::Free]);
     assert_eq!(library.build_id.unwrap().len(), 40);
 }
 
@@ -34,7 +34,10 @@ fn openssl_is_hooked_at_the_inner_functions() {
 #[ignore = "needs Debian's libgnutls30"]
 fn gnutls_is_hooked_once_a_direction() {
     let library = inspect(&shared("libgnutls.so.30")).unwrap();
-    assert_eq!((library.source, calls(&library)), (Source::GnuTls, vec![Call::Read, Call::Write, Call::Free]));
+    assert_eq!(
+        (library.source, calls(&library)),
+        (Source::GnuTls, vec![Call::Read, Call::Write, Call::Handshake, Call::Free])
+    );
 }
 
 #[test]

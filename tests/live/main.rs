@@ -11,3 +11,4 @@ mod protocols;
 mod scenarios;
 mod servers;
 mod targets;
+mod tls;

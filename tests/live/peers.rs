@@ -39,6 +39,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // SIGTERM first: nginx and prefork servers end their workers.
         let _ = Command::new("kill").arg(self.pid()).status();
         for _ in 0..200 {
@@ -108,5 +111,11 @@ impl Nginx {
     pub(crate) fn log(&self) -> Vec<[String; 5]> {
         let log = read(&self.folder.join("access.log"));
         log.lines().map(|line| line.splitn(5, ' ').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap()).collect()
+    }
+
+    /// Waits until a request for `target` is in the log.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, target: &str) {
+        wait_for("nginx's log", || self.log().iter().any(|line| line[1] == target));
     }
 }

@@ -22,7 +22,7 @@ fn http2_streams_are_counted_as_h2load_counts_them() {
     wait_for_port(port);
     let pid = server.pid();
     let query = "http | summarize n=count() by method, path, status, version, role";
-    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", query, "--for", "5s"]);
+    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", query]);
     let address = format!("http://127.0.0.1:{port}");
     let load = Command::new("h2load").args(["-n2000", "-c2", "-m100", &format!("{address}/page")]).output().unwrap();
     let report = String::from_utf8_lossy(&load.stdout).into_owned();
@@ -32,7 +32,7 @@ fn http2_streams_are_counted_as_h2load_counts_them() {
             Command::new("curl").args(["-sS", "--http2-prior-knowledge", &format!("{address}{path}")]).output();
         assert!(output.unwrap().status.success());
     }
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     let expected = [("/none", "404", "1"), ("/page", "200", "2001")];
     let expected =
@@ -62,7 +62,7 @@ fn grpc_calls_are_what_the_client_library_says() {
         assert_eq!(counted(rows.into_iter().map(by)), counted(truth.iter().map(by)), "{role}");
         assert_eq!(deadline.len(), 1, "{role}");
         let timeout = deadline[0]["timeout"].as_u64().unwrap();
-        assert!((150_000_000..=200_000_000).contains(&timeout), "{role}: {timeout}");
+        assert!((150_000_000..=210_000_000).contains(&timeout), "{role}: {timeout}");
     }
 }
 
@@ -75,8 +75,7 @@ fn postgres_statements_are_those_of_the_servers_log() {
     cluster.run("pgbench", &["-i", "-q", "-s", "1"]);
     let before = cluster.statements().len();
     let pid = cluster.server.pid();
-    let arguments =
-        ["--pid", &pid, "--children", "-q", "pgsql where operation not in ('STARTUP', 'AUTH')", "--for", "12s"];
+    let arguments = ["--pid", &pid, "--children", "-q", "pgsql where operation not in ('STARTUP', 'AUTH')"];
     let explore = Explore::start(folder.path(), &arguments);
     for mode in ["simple", "extended", "prepared"] {
         cluster.run("pgbench", &["-n", "-S", "-M", mode, "-c", "2", "-t", "100"]);
@@ -89,7 +88,7 @@ fn postgres_statements_are_those_of_the_servers_log() {
     let python =
         Command::new(tool("python")).arg(script("pgsql_client.py")).arg(cluster.port.to_string()).output().unwrap();
     assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     let truth = counted(cluster.statements().into_iter().skip(before).map(|statement| vec![statement]));
     assert!(truth.values().sum::<usize>() > 700);
@@ -129,7 +128,7 @@ fn dns_questions_are_those_of_the_servers_log() {
     let server = Peer::start(folder.path(), "dnsmasq", Command::new("dnsmasq").args(&arguments));
     wait_for_port(port.parse().unwrap());
     let pid = server.pid();
-    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", "dns", "--for", "4s"]);
+    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", "dns"]);
     let ask = |arguments: &[&str]| {
         let output = Command::new("kdig").args(["@127.0.0.1", "-p", &port]).args(arguments).output().unwrap();
         assert!(output.status.success());
@@ -140,7 +139,7 @@ fn dns_questions_are_those_of_the_servers_log() {
     }
     ask(&["t.test", "TXT"]);
     ask(&["+tcp", "h.test", "A"]);
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     let logged = read(&log);
     let asked = logged.lines().filter_map(|line| line.split_once(": query[").map(|(_, rest)| rest));

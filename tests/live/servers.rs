@@ -17,7 +17,7 @@ fn nginx_under_wrk_and_curl_gives_exactly_the_failing_requests_of_its_log() {
     let nginx = Nginx::start(folder.path(), 2);
     let port = nginx.port.to_string();
     let query = "http where status>=500";
-    let explore = Explore::start(folder.path(), &["--comm", "nginx", "--listen", &port, "-q", query, "--for", "6s"]);
+    let explore = Explore::start(folder.path(), &["--comm", "nginx", "--listen", &port, "-q", query]);
 
     let address = format!("http://127.0.0.1:{port}");
     let load = script("load.lua");
@@ -28,7 +28,7 @@ fn nginx_under_wrk_and_curl_gives_exactly_the_failing_requests_of_its_log() {
         curl(&["-g", &format!("http://[::1]:{port}{path}?by=curl6")]);
     }
 
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     let log = nginx.log();
     assert!(log.len() > 2_000, "{} requests are no load", log.len());
@@ -50,13 +50,13 @@ fn nginx_sending_files_by_sendfile_is_counted_to_the_byte() {
     let folder = tempdir().unwrap();
     let nginx = Nginx::start(folder.path(), 1);
     let port = nginx.port.to_string();
-    let explore = Explore::start(folder.path(), &["--comm", "nginx", "--listen", &port, "-q", "http", "--for", "4s"]);
+    let explore = Explore::start(folder.path(), &["--comm", "nginx", "--listen", &port, "-q", "http"]);
     for n in 0..20 {
         curl(&[&format!("http://127.0.0.1:{port}/file.bin?{n}"), &format!("http://127.0.0.1:{port}/ok?after={n}")]);
     }
     curl(&["-I", &format!("http://127.0.0.1:{port}/file.bin?head")]);
     curl(&[&format!("http://127.0.0.1:{port}/unchanged?304")]);
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     let truth = counted(nginx.log().into_iter().map(|[method, target, status, _, bytes]| {
         let (path, query) = target.split_once('?').unwrap();
@@ -125,7 +125,7 @@ fn check_server(name: &str, command: impl Fn(&str) -> Command) {
     let server = Peer::start(folder.path(), name, &mut command(&port.to_string()));
     wait_for_port(port);
     let pid = server.pid();
-    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", "http", "--for", "4s"]);
+    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", "http"]);
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
 
     curl(&[&url("/hello?1"), &url("/hello?2"), &url("/fail?3")]);
@@ -139,7 +139,7 @@ fn check_server(name: &str, command: impl Fn(&str) -> Command) {
     )
     .finish();
 
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     let log = read(&folder.path().join(format!("{name}.log")));
     let truth = |filter: &dyn Fn(&str) -> bool| {

@@ -23,10 +23,10 @@ fn a_port_narrows_to_the_connections_that_have_it() {
     let (first, second) = (server("ours", ours), server("theirs", theirs));
     let port = ours.to_string();
     let pids = [first.pid(), second.pid()];
-    let arguments = ["--pid", &pids[0], "--pid", &pids[1], "--port", &port, "-q", "http", "--for", "2s"];
+    let arguments = ["--pid", &pids[0], "--pid", &pids[1], "--port", &port, "-q", "http"];
     let explore = Explore::start(folder.path(), &arguments);
     curl(&[&format!("http://127.0.0.1:{ours}/ours"), &format!("http://127.0.0.1:{theirs}/theirs")]);
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     assert_eq!(finished.count(&["path", "local_port"]).into_keys().collect::<Vec<_>>(), [["/ours".to_owned(), port]]);
 }
@@ -46,11 +46,12 @@ fn children_are_watched_when_asked_for() {
         );
         let shell = Peer::start(folder.path(), "shell", Command::new("sh").args(["-c", &format!("{line}; sleep 1")]));
         let pid = shell.pid();
-        let mut arguments = vec!["--pid", &pid, "-q", "http", "--for", "2s"];
+        let mut arguments = vec!["--pid", &pid, "-q", "http"];
         arguments.extend(option);
         let explore = Explore::start(folder.path(), &arguments);
         std::fs::write(&go, "").unwrap();
-        let finished = explore.finish();
+        nginx.wait_for_log("/ok?child");
+        let finished = explore.stop();
         finished.assert_whole();
         assert_eq!(finished.rows.len(), expected, "{option:?} {}", finished.stdout);
         assert!(finished.rows.iter().all(|row| row["process"] == "curl" && row["role"] == "client"));
@@ -66,11 +67,11 @@ fn a_server_started_later_is_matched_by_name() {
     let program = folder.path().join(&name);
     std::fs::copy("/usr/bin/curl", &program).unwrap();
     let nginx = Nginx::start(folder.path(), 1);
-    let explore = Explore::start(folder.path(), &["--comm", &name, "-q", "http", "--for", "2s"]);
+    let explore = Explore::start(folder.path(), &["--comm", &name, "-q", "http"]);
     let asked =
         Command::new(&program).args(["-s", &format!("http://127.0.0.1:{}/ok?late", nginx.port)]).output().unwrap();
     assert!(asked.status.success());
-    let finished = explore.finish();
+    let finished = explore.stop();
     finished.assert_whole();
     assert_eq!(finished.count(&["process", "query"]).into_keys().collect::<Vec<_>>(), [[name, "late".to_owned()]]);
 }
@@ -101,7 +102,7 @@ fn a_recording_replays_to_the_same_bytes() {
     let nginx = Nginx::start(folder.path(), 2);
     let port = nginx.port.to_string();
     let recording = folder.path().join("run.events");
-    let arguments = ["--comm", "nginx", "--listen", &port, "--record", text(&recording), "-q", "http", "--for", "3s"];
+    let arguments = ["--comm", "nginx", "--listen", &port, "--record", text(&recording), "-q", "http"];
     let explore = Explore::start(folder.path(), &arguments);
     let address = format!("http://127.0.0.1:{port}");
     let load = script("load.lua");
@@ -113,7 +114,7 @@ fn a_recording_replays_to_the_same_bytes() {
             .status
             .success()
     );
-    let live = explore.finish();
+    let live = explore.stop();
     live.assert_whole();
     assert!(live.rows.len() > 200);
 

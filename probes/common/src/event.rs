@@ -6,6 +6,7 @@
 //!        | Open   Tuple                 | Unix path, `captured` bytes
 //!        | State  Change                |
 //!        | Exec   comm[16]              | file name, `captured` bytes
+//!        | Plain  Decrypted               | `captured` bytes of the call, then padding
 //!        | Close, Fork, Exit, Listen: none
 //! ```
 
@@ -51,6 +52,8 @@ pub mod kind {
     pub const EXIT: u16 = 7;
     /// A process began to listen.
     pub const LISTEN: u16 = 8;
+    /// Plaintext passed a TLS library; without bytes: its connection is known now.
+    pub const PLAIN: u16 = 9;
 }
 
 /// Bits of [`Header::flags`].
@@ -77,6 +80,32 @@ pub struct Peer {
     pub port: u16,
     /// None.
     pub padding: u32,
+}
+
+/// Body of a Plain event. [`Header::conn`] is 0 where the connection is not known.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decrypted {
+    /// The library's handle.
+    pub handle: u64,
+    /// Goroutine, else 0.
+    pub task: u64,
+    /// Positions count from then on; `CLOCK_BOOTTIME`.
+    pub epoch: u64,
+    /// One of [`family`].
+    pub family: u32,
+    /// None.
+    pub padding: u32,
+}
+
+/// Values of [`Decrypted::family`].
+pub mod family {
+    /// OpenSSL and what descends from it.
+    pub const SSL: u32 = 1;
+    /// GnuTLS.
+    pub const GNUTLS: u32 = 2;
+    /// Go's `crypto/tls`.
+    pub const GO: u32 = 3;
 }
 
 /// Both ends and the nature of a socket.

@@ -39,3 +39,11 @@ pub mod port {
     /// Whoever listens on it is watched.
     pub const LISTEN: u8 = 4;
 }
+
+/// Bits of the global `TLS`.
+pub mod tls {
+    /// Plaintext of TLS libraries is read.
+    pub const ON: u32 = 1;
+    /// Goroutines can be told from the registers of a system call.
+    pub const GO: u32 = 2;
+}

@@ -1,5 +1,8 @@
 //! System call numbers and registers.
 
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
+use aya_ebpf::programs::ProbeContext;
+
 use crate::kernel::read;
 
 /// A system call in progress: number and arguments. Number [`NONE`] where there is none.
@@ -55,6 +58,73 @@ pub fn registers(regs: u64) -> (Registers, i64) {
     let native = pstate_orig[0] & 0x10 == 0;
     let call = if native { x[8] as u32 } else { NONE };
     (Registers { call, args: [pstate_orig[1], x[1], x[2], x[3], x[4], x[5]] }, x[0] as i64)
+}
+
+/// Arguments of a Go method `(receiver, slice)`: receiver and the slice's address (Go's internal ABI).
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn go_arguments(ctx: &ProbeContext) -> (u64, u64) {
+    // SAFETY: a probe's context is the registers of the thread.
+    unsafe { ((*ctx.regs).rax, (*ctx.regs).rbx) }
+}
+
+/// First word of a Go function's results.
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn go_result(ctx: &ProbeContext) -> i64 {
+    // SAFETY: as in `go_arguments`.
+    unsafe { (*ctx.regs).rax as i64 }
+}
+
+/// The running goroutine, inside Go code.
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn go_goroutine(ctx: &ProbeContext) -> u64 {
+    // SAFETY: as in `go_arguments`.
+    unsafe { (*ctx.regs).r14 }
+}
+
+/// The goroutine that made the system call in progress, if the process is a Go program.
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn goroutine_of_call() -> u64 {
+    // SAFETY: the current task has registers, be they stale in a kernel thread.
+    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as u64;
+    // r15 r14
+    read::<u64>(regs + 8)
+}
+
+/// Arguments of a Go method `(receiver, slice)`: receiver and the slice's address (Go's internal ABI).
+#[cfg(bpf_target_arch = "aarch64")]
+#[inline(always)]
+pub fn go_arguments(ctx: &ProbeContext) -> (u64, u64) {
+    // SAFETY: a probe's context is the registers of the thread.
+    unsafe { ((*ctx.regs).regs[0], (*ctx.regs).regs[1]) }
+}
+
+/// First word of a Go function's results.
+#[cfg(bpf_target_arch = "aarch64")]
+#[inline(always)]
+pub fn go_result(ctx: &ProbeContext) -> i64 {
+    // SAFETY: as in `go_arguments`.
+    unsafe { (*ctx.regs).regs[0] as i64 }
+}
+
+/// The running goroutine, inside Go code.
+#[cfg(bpf_target_arch = "aarch64")]
+#[inline(always)]
+pub fn go_goroutine(ctx: &ProbeContext) -> u64 {
+    // SAFETY: as in `go_arguments`.
+    unsafe { (*ctx.regs).regs[28] }
+}
+
+/// The goroutine that made the system call in progress, if the process is a Go program.
+#[cfg(bpf_target_arch = "aarch64")]
+#[inline(always)]
+pub fn goroutine_of_call() -> u64 {
+    // SAFETY: the current task has registers, be they stale in a kernel thread.
+    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as u64;
+    read::<u64>(regs + 28 * 8)
 }
 
 macro_rules! numbers {

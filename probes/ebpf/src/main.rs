@@ -26,6 +26,7 @@ mod sock;
 mod socket;
 mod syscall;
 mod targets;
+mod tls;
 mod transfer;
 mod verdict;
 

@@ -17,6 +17,10 @@ pub static FILTER: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static CAPTURE: Global<u32> = Global::new(16 << 10);
 
+/// Bits of [`probes_common::settings::tls`].
+#[unsafe(no_mangle)]
+pub static TLS: Global<u32> = Global::new(0);
+
 macro_rules! globals {
     ($($name:ident $structure:literal $member:literal $optional:literal;)*) => {
         /// Offsets of members of kernel structures.

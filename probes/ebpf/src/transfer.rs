@@ -10,6 +10,7 @@ use crate::emit::{deliver, deliver_value, header};
 use crate::maps::WORK;
 use crate::sender;
 use crate::socket::{finished, ports_of, sequence_of, transport_of, user_address};
+use crate::tls;
 use crate::verdict;
 
 /// `MSG_OOB`
@@ -92,6 +93,9 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
     // Before the payload: the search for a sender uses the same memory.
     let peer = if transfer.transport == transport::UDP { peer_of(transfer) } else { Peer::default() };
     let (captured, mut flags) = payload::<LOOP>(scratch, &transfer.buffers, wanted);
+    if transfer.transport != transport::UDP {
+        tls::passed(conn, transfer.sent);
+    }
     if peer.family != 0 {
         flags |= flag::PEER;
     }

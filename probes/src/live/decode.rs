@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use probes_common::event::{COMM, Change, Header, Peer, Tuple, change, flag, initiator, kind, transport};
+use probes_common::event::{
+    COMM, Change, Decrypted, Header, Peer, Tuple, change, family, flag, initiator, kind, transport,
+};
 use protocols::event::{
     Address, Data, Direction, Endpoint, Open, ProcessChange, ProcessEvent, Side, SocketEvent, SocketId, Source, State,
     StateChange, Timestamp, Transport,
@@ -13,6 +15,8 @@ use protocols::event::{
 use super::clock::Clock;
 use super::closing::Quiet;
 use super::errno;
+use super::handles::Handles;
+use super::plaintext::Plaintext;
 use super::raw::split;
 use super::selection::{Selection, facts_or};
 use crate::process::Facts;
@@ -30,6 +34,10 @@ pub(super) struct Decoder {
     named: HashSet<u32>,
     /// Events of sockets that were never announced.
     pub(super) unplaced: u64,
+    /// Handles of TLS libraries.
+    pub(super) handles: Handles,
+    /// TLS libraries.
+    pub(super) plaintext: Plaintext,
     out: VecDeque<SocketEvent>,
 }
 
@@ -47,8 +55,17 @@ struct Socket {
 }
 
 impl Decoder {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, sockets: HashMap::new(), last: 0, named: HashSet::new(), unplaced: 0, out: VecDeque::new() }
+    pub(super) fn new(clock: Clock, plaintext: Plaintext) -> Self {
+        Self {
+            clock,
+            sockets: HashMap::new(),
+            last: 0,
+            named: HashSet::new(),
+            unplaced: 0,
+            handles: Handles::default(),
+            plaintext,
+            out: VecDeque::new(),
+        }
     }
 
     /// The next event decoded.
@@ -72,6 +89,7 @@ impl Decoder {
         let time = self.clock.wall(header.time);
         match header.kind {
             kind::DATA => self.data(&header, time, rest, selection),
+            kind::PLAIN => self.plain(&header, time, rest, selection),
             kind::OPEN => self.open(&header, time, rest, selection),
             kind::STATE => self.state(&header, time, rest),
             kind::CLOSE => {
@@ -97,6 +115,7 @@ impl Decoder {
     /// Tells that a socket is gone; gives its key in the kernel's map.
     pub(super) fn close(&mut self, time: Timestamp, conn: u64) -> Option<u64> {
         let socket = self.sockets.remove(&conn)?;
+        self.handles.closed(socket.id);
         self.push(SocketEvent::Close { time, socket: socket.id });
         Some(socket.sk)
     }
@@ -113,6 +132,7 @@ impl Decoder {
 
     fn name_as(&mut self, time: Timestamp, facts: &Facts) {
         self.named.insert(facts.pid);
+        self.plaintext.add(facts.pid);
         self.process(time, facts.pid, ProcessChange::Named(Arc::new(facts.names())));
     }
 
@@ -128,6 +148,7 @@ impl Decoder {
             return;
         }
         self.process(time, header.pid, ProcessChange::Started { parent });
+        self.plaintext.fork(parent, header.pid);
         // It has its parent's names until it is named.
         if self.named.contains(&parent) {
             self.named.insert(header.pid);
@@ -140,7 +161,9 @@ impl Decoder {
         let file = file.get(..header.captured as usize).map(text);
         let facts = facts_or(header.pid, Some(comm), file);
         selection.exec(&facts);
+        self.handles.forget(header.pid);
         if !selection.refuses(header.pid) {
+            self.plaintext.exec(header.pid);
             self.name_as(time, &facts);
         }
     }
@@ -149,6 +172,8 @@ impl Decoder {
         let refused = selection.refuses(header.pid);
         selection.exit(header.pid);
         self.named.remove(&header.pid);
+        self.handles.forget(header.pid);
+        self.plaintext.exit(header.pid);
         if !refused {
             self.process(time, header.pid, ProcessChange::Exited);
         }
@@ -212,6 +237,9 @@ impl Decoder {
         if handed_over {
             self.push(SocketEvent::State(State { time, socket: id, change: StateChange::Owner { pid: header.pid } }));
         }
+        if let Some([20..=23, 3, 0..=4, ..]) = payload.get(..5) {
+            self.plaintext.speaks_tls(header.pid);
+        }
         self.push(SocketEvent::Data(Data {
             time,
             socket: id,
@@ -225,6 +253,36 @@ impl Decoder {
             peer: (header.flags & flag::PEER != 0).then(|| endpoint(&peer)),
             source: Source::Socket,
         }));
+    }
+
+    /// Plaintext from a TLS library.
+    fn plain(&mut self, header: &Header, time: Timestamp, rest: &[u8], selection: &Selection) {
+        let Some((plain, payload)) = split::<Decrypted>(rest) else { return };
+        if selection.refuses(header.pid) {
+            return;
+        }
+        let source = match plain.family {
+            family::GNUTLS => Source::GnuTls,
+            family::GO => Source::Go,
+            _ => self.plaintext.openssl(header.pid),
+        };
+        let socket = self.sockets.get(&header.conn).map(|socket| socket.id);
+        self.name(time, header.pid);
+        let data = Data {
+            time,
+            socket: socket.unwrap_or(SocketId(0)),
+            direction: direction(header),
+            position: header.position,
+            bytes: payload.get(..header.captured as usize).unwrap_or(payload).to_vec(),
+            original_len: header.len,
+            pid: header.pid,
+            tid: header.tid,
+            task: plain.task,
+            peer: None,
+            source,
+        };
+        let told = self.handles.plaintext(plain.handle, plain.epoch, socket, data);
+        self.out.extend(told.into_iter().map(SocketEvent::Data));
     }
 
     fn state(&mut self, header: &Header, time: Timestamp, rest: &[u8]) {

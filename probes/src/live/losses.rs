@@ -33,6 +33,8 @@ impl Losses {
         let unplaced = decoder.unplaced;
         push(decoder, time, "unplaced", unplaced.saturating_sub(self.unplaced), 0);
         self.unplaced = unplaced;
+        let (events, bytes) = decoder.handles.take_unplaced();
+        push(decoder, time, "tls_unplaced", events, bytes);
         self.told[loss::RING_FULL as usize] != ring_full
     }
 }

@@ -1,14 +1,16 @@
 //! Loads the BPF object, sets its constants, attaches its programs.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::Instant;
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
-use aya::programs::{ProgramError, RawTracePoint};
+use aya::programs::uprobe::{UProbeAttachLocation, UProbeLinkId, UProbeScope};
+use aya::programs::{ProgramError, RawTracePoint, UProbe};
 use aya::sys::{Stats, enable_stats};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use probes_common::event::{CgroupTarget, Conn, LossCount, loss};
-use probes_common::settings::{MAX_CAPTURE, filter, port};
+use probes_common::settings::{MAX_CAPTURE, filter, port, tls};
 
 use super::btf::Btf;
 use super::division::{Division, divide};
@@ -56,6 +58,14 @@ pub(super) struct Programs {
     hits: PerCpuArray<MapData, u64>,
     /// The kernel takes times as long as this is open.
     times: Option<OwnedFd>,
+}
+
+/// One place in a library or program that is hooked.
+pub(super) struct UserProbe {
+    pub(super) program: &'static str,
+    /// Symbol and offset.
+    pub(super) hook: String,
+    link: UProbeLinkId,
 }
 
 /// The maps that user space reads and writes.
@@ -154,6 +164,37 @@ impl Programs {
         Ok(())
     }
 
+    /// Hooks the instruction at `offset` of a file, in every process that maps it.
+    pub(super) fn hook(
+        &mut self,
+        program: &'static str,
+        file: &Path,
+        offset: u64,
+        hook: &str,
+    ) -> Result<UserProbe, String> {
+        let found: &mut UProbe = self
+            .ebpf
+            .program_mut(program)
+            .ok_or_else(|| format!("the BPF object has no program {program}"))?
+            .try_into()
+            .map_err(|error: ProgramError| chain(&error))?;
+        match found.load() {
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
+            Err(error) => return Err(chain(&error)),
+        }
+        let location = UProbeAttachLocation::AbsoluteOffset(offset);
+        let link = found.attach(location, file, UProbeScope::AllProcesses).map_err(|error| chain(&error))?;
+        Ok(UserProbe { program, hook: hook.to_owned(), link })
+    }
+
+    /// Takes a hook away.
+    pub(super) fn unhook(&mut self, probe: UserProbe) {
+        let Some(program) = self.ebpf.program_mut(probe.program) else { return };
+        let Ok(program): Result<&mut UProbe, _> = program.try_into() else { return };
+        // A hook that cannot be taken away goes with the program.
+        let _ = program.detach(probe.link);
+    }
+
     fn attach_one(&mut self, program: &str, tracepoint: &str) -> Result<(), ProgramError> {
         let program = self.ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
         let program: &mut RawTracePoint = program.try_into()?;
@@ -175,6 +216,9 @@ fn load(options: &Options, division: &Division, types: &Btf) -> Result<Ebpf, Sou
     check::lift_memory_limit();
     let capture = u32::try_from(options.capture.min(MAX_CAPTURE)).unwrap_or(0);
     let cpus = aya::util::nr_cpus().map_err(|(what, error)| unsupported(&format!("{what}: {error}"), None))?;
+    // A goroutine is told from a system call's registers where the kernel lends them: with the socket tracepoints.
+    let goroutines = if types.has_tracepoint("sock_send_length") { tls::GO } else { 0 };
+    let plaintext = if options.tls { tls::ON | goroutines } else { 0 };
     let mut loader = EbpfLoader::new();
     for (name, value) in &offsets {
         // Programs that nobody reads it in leave no global behind.
@@ -184,6 +228,7 @@ fn load(options: &Options, division: &Division, types: &Btf) -> Result<Ebpf, Sou
         .override_global("OWN_PID", &pid, true)
         .override_global("FILTER", &filter, true)
         .override_global("CAPTURE", &capture, true)
+        .override_global("TLS", &plaintext, true)
         .map_max_entries("SCRATCH", u32::try_from(cpus).unwrap_or(1));
     loader.load(OBJECT).map_err(|error| unsupported(&format!("cannot load the BPF object: {}", chain(&error)), None))
 }

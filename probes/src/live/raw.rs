@@ -1,6 +1,6 @@
 //! Reads what the programs wrote: plain memory of this machine.
 
-use probes_common::event::{Change, Conn, Header, LossCount, Peer, Target, Tuple};
+use probes_common::event::{Change, Conn, Decrypted, Header, LossCount, Peer, Target, Tuple};
 
 /// A type of which every bit pattern is a value.
 ///
@@ -22,6 +22,8 @@ unsafe impl Plain for Target {}
 unsafe impl Plain for Conn {}
 // SAFETY: as above.
 unsafe impl Plain for LossCount {}
+// SAFETY: as above.
+unsafe impl Plain for Decrypted {}
 
 /// The value at the beginning of `bytes`, and what follows it.
 pub(super) fn split<T: Plain>(bytes: &[u8]) -> Option<(T, &[u8])> {

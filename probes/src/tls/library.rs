@@ -32,18 +32,22 @@ pub enum Refusal {
     Unreadable(String),
 }
 
-const OPENSSL: [(&str, Call); 5] = [
+const OPENSSL: [(&str, Call); 7] = [
     ("SSL_read", Call::Read),
     ("SSL_write", Call::Write),
     ("SSL_read_ex", Call::ReadCounted),
     ("SSL_write_ex", Call::WriteCounted),
+    ("SSL_do_handshake", Call::Handshake),
+    // Takes the records of the other side's farewell, which would otherwise be taken for the next connection's.
+    ("SSL_shutdown", Call::Handshake),
     ("SSL_free", Call::Free),
 ];
 
-const GNUTLS: [(&str, Call); 4] = [
+const GNUTLS: [(&str, Call); 5] = [
     ("gnutls_record_recv", Call::Read),
     ("gnutls_record_send2", Call::Write),
     ("gnutls_record_send", Call::Write),
+    ("gnutls_handshake", Call::Handshake),
     ("gnutls_deinit", Call::Free),
 ];
 
@@ -95,7 +99,8 @@ fn openssl(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Re
             ),
         }
     }
-    hooks.extend(functions.get("SSL_free").and_then(|function| hook(image, "SSL_free", Call::Free, *function)));
+    let rest = OPENSSL.iter().filter(|(_, call)| matches!(call, Call::Handshake | Call::Free));
+    hooks.extend(rest.filter_map(|(name, call)| hook(image, name, *call, *functions.get(name)?)));
     library(image, if boring { Source::BoringSsl } else { Source::OpenSsl }, version, hooks)
 }
 
