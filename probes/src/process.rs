@@ -148,6 +148,11 @@ mod tests {
             .env("OTEL_SERVICE_NAME", "checkout")
             .spawn()
             .expect("sleep is installed");
+        // The parent of a vfork goes on before the kernel has put the new image's environment in place.
+        let environment = format!("/proc/{}/environ", child.id());
+        while std::fs::read(&environment).expect("it lives").is_empty() {
+            std::thread::yield_now();
+        }
         let names = Facts::of(child.id()).expect("it lives").names();
         child.kill().expect("it is ours");
         child.wait().expect("it ends");

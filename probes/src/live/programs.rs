@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeLinkId, UProbeScope};
-use aya::programs::{ProgramError, RawTracePoint, UProbe};
+use aya::programs::{Program, ProgramError, RawTracePoint, UProbe};
 use aya::sys::{Stats, enable_stats};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use probes_common::event::{CgroupTarget, Conn, LossCount, loss};
@@ -312,15 +312,12 @@ pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
     let types = offsets::kernel_types()?;
     // Every filter on: the most code.
     let targets = Targets { comms: vec!["*".into()], ports: vec![1], exclude_ports: vec![2], ..Targets::default() };
-    let options = Options { targets, capture: MAX_CAPTURE, backend: Backend::Auto, tls: false };
+    let options = Options { targets, capture: MAX_CAPTURE, backend: Backend::Auto, tls: true };
     let mut ebpf = load(&options, &divide(&options.targets)?, &types)?;
     let mut all = Vec::new();
     for (name, program) in ebpf.programs_mut() {
         let start = Instant::now();
-        let loaded = <&mut RawTracePoint>::try_from(program).and_then(|program| {
-            program.load()?;
-            Ok(program.info()?.verified_instruction_count())
-        });
+        let loaded = load_one(program);
         let (instructions, reason) = match loaded {
             Ok(instructions) => (instructions, None),
             Err(error) => (None, Some(chain(&error))),
@@ -328,6 +325,20 @@ pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
         all.push(Verified { program: name.to_owned(), instructions, load: start.elapsed(), reason });
     }
     Ok(all)
+}
+
+fn load_one(program: &mut Program) -> Result<Option<u32>, ProgramError> {
+    match program {
+        Program::UProbe(program) => {
+            program.load()?;
+            Ok(program.info()?.verified_instruction_count())
+        }
+        program => {
+            let program: &mut RawTracePoint = program.try_into()?;
+            program.load()?;
+            Ok(program.info()?.verified_instruction_count())
+        }
+    }
 }
 
 /// Names of causes, in the order of the counters.
