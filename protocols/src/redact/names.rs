@@ -34,6 +34,9 @@ impl Secrecy {
 
 /// Judges a name by its words, which end at case changes, `-`, `_` and everything else that is no letter or digit.
 pub(super) fn judge(name: &str) -> Secrecy {
+    if !is_suspicious(name) {
+        return Secrecy::None;
+    }
     let words = words(name);
     let pair = |pair: &[String]| matches!(pair, [one, two] if PAIRS.contains(&(one.as_str(), two.as_str())));
     if words.iter().any(|word| WORDS.contains(&word.as_str()) || word == "apikey") || words.windows(2).any(pair) {
@@ -44,6 +47,16 @@ pub(super) fn judge(name: &str) -> Secrecy {
         [.., last] if is_token(last) => Secrecy::Text,
         _ => Secrecy::None,
     }
+}
+
+/// Whether the name has letters that every secret name has: nearly none does, and one look is cheaper than its words.
+fn is_suspicious(name: &str) -> bool {
+    const PARTS: [&[u8]; 10] =
+        [b"secret", b"passw", b"pwd", b"author", b"cookie", b"jwt", b"sig", b"token", b"session", b"key"];
+    let bytes = name.as_bytes();
+    PARTS.iter().any(|part| bytes.windows(part.len()).any(|here| here.eq_ignore_ascii_case(part)))
+        // Letter case beyond ASCII is left to the words.
+        || !name.is_ascii()
 }
 
 fn is_token(word: &str) -> bool {
