@@ -115,3 +115,21 @@ fn a_dumb_terminal_gets_advice() {
     let tmux = Tmux::start("dumb", 80, 24, &format!("env TERM=dumb {} demo", env!("CARGO_BIN_EXE_explore")));
     tmux.wait_for(&["TERM=dumb", "-q", "left with 2"]);
 }
+
+#[test]
+#[cfg_attr(not(tmux), ignore = "tmux is missing")]
+fn a_session_that_is_cut_off_keeps_its_rows_and_the_next_one_says_so() {
+    let state = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_explore");
+    let state_home = format!("env XDG_STATE_HOME={}", state.path().display());
+    let ended = format!("{state_home} timeout --foreground -s TERM 3 {program} demo --recorded");
+    let tmux = Tmux::start("cut-off", 120, 30, &ended);
+    let left = tmux.wait_for(&["snapshot written to", "coverage: rows=", "left with 124"]);
+    assert!(!left.contains("-icanon"), "{left}");
+    let kept = state.path().join("explore/last.parquet");
+    assert!(kept.is_file());
+    let next = Tmux::start("next", 160, 30, &format!("{state_home} {program} --read {}", kept.display()));
+    next.wait_for(&["1Req", "the last session was cut off"]);
+    next.keys(&["C-c"]);
+    next.wait_for(&["left with 0"]);
+}

@@ -21,6 +21,7 @@ mod shop;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -76,6 +77,8 @@ impl Demo {
             command.arg(format!("--peer={name}={port}"));
         }
         command.env("OTEL_SERVICE_NAME", part);
+        // Ctrl-C is for explore: the shop goes on until explore has seen enough.
+        command.process_group(0);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut line = String::new();
         let read = child.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded, select, tick};
+use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
 use crossterm::event::{Event, KeyEventKind};
 use query::Query;
 use query::export::{Format, TextOptions, writer};
@@ -71,11 +71,18 @@ impl Program {
         let keys = keys()?;
         let findings = tick(FINDINGS_EVERY);
         let mut dirty = true;
-        let mut asked = Instant::now() - ASK_EVERY;
+        let mut asked = Instant::now();
+        // There are rows that the screen, and the findings, do not know yet.
+        let (mut stale, mut unexamined) = (true, true);
         loop {
             if dirty {
                 self.screen.terminal.draw(|frame| view::draw(&self.model, frame))?;
             }
+            // One question at a time: a slow query makes the screen slower, never the keys.
+            let due = match stale && self.asker.busy == 0 {
+                true => after(ASK_EVERY.saturating_sub(asked.elapsed())),
+                false => never(),
+            };
             let (answers, news) = (self.asker.answers.clone(), self.session.news.clone());
             let message = select! {
                 recv(keys) -> event => match event {
@@ -89,19 +96,27 @@ impl Program {
                         return Ok(());
                     }
                 },
-                recv(answers) -> answer => answer.ok().map(|answer| {
+                recv(answers) -> answer => {
+                    let Ok(answer) = answer else { return Ok(()) };
                     self.asker.busy = self.asker.busy.saturating_sub(1);
-                    Message::Answer(answer)
-                }),
-                // One question at a time: a slow query makes the screen slower, never the keys.
-                recv(news) -> _ => self.session.latest().filter(|_| {
-                    let due = self.asker.busy == 0 && asked.elapsed() >= ASK_EVERY;
-                    asked = if due { Instant::now() } else { asked };
-                    due
-                }).map(|published| Message::Rows(published.status)),
+                    Some(Message::Answer(answer))
+                }
+                recv(news) -> told => {
+                    if told.is_err() {
+                        return Ok(());
+                    }
+                    (stale, unexamined) = (true, true);
+                    None
+                }
+                recv(due) -> _ => {
+                    (stale, asked) = (false, Instant::now());
+                    self.session.latest().map(|published| Message::Rows(published.status))
+                }
                 recv(findings) -> _ => {
-                    let questions = ask_findings(&self.model);
-                    self.perform(vec![Command::Ask(questions)])?;
+                    if std::mem::take(&mut unexamined) {
+                        let questions = ask_findings(&self.model);
+                        self.perform(vec![Command::Ask(questions)])?;
+                    }
                     None
                 }
                 recv(signals) -> signal => match signal {
@@ -201,6 +216,7 @@ fn keys() -> std::io::Result<Receiver<Event>> {
 
 /// Exit code of SIGHUP.
 const HANGUP: u8 = 129;
-/// Rows are drawn at most ten times a second.
-const ASK_EVERY: Duration = Duration::from_millis(100);
+/// Rows are drawn about three times a second: nobody reads faster, and a slow line carries no more (below 20 kB a second at
+/// 120 by 40 when every row is new each time).
+const ASK_EVERY: Duration = Duration::from_millis(300);
 const FINDINGS_EVERY: Duration = Duration::from_secs(2);

@@ -115,8 +115,8 @@ impl Worker {
         }
         let mut published = Instant::now();
         self.publish();
+        let mut changed = false;
         loop {
-            let mut changed = false;
             select! {
                 recv(batches) -> batch => match batch {
                     Ok(Batch::Events(events)) => {
@@ -144,9 +144,14 @@ impl Worker {
             if over && self.opened.reader.is_some() {
                 batches = self.ended();
             }
-            let due = if changed { PUBLISH_EVERY } else { IDLE_EVERY };
+            // Over a file that has been read nothing changes any more.
+            let due = match (changed, self.opened.reader.is_some()) {
+                (true, _) => PUBLISH_EVERY,
+                (false, true) => IDLE_EVERY,
+                (false, false) => continue,
+            };
             if published.elapsed() >= due {
-                published = Instant::now();
+                (published, changed) = (Instant::now(), false);
                 self.publish();
             }
         }
