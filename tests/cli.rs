@@ -24,6 +24,7 @@ fn usage_errors_exit_2_and_say_what_would_be_right() {
         (&["--for", "5", "-q", "http"][..], "5s"),
         (&["--no-such-option"], "--no-such-option"),
         (&["-q", "http", "--memory", "lots"], "64KiB"),
+        (&["--read", "a", "b", "--record", "c", "-q", "http"], "--snapshot"),
         (&["--read", "a", "--comm", "x", "-q", "http"], "where"),
         (&["schema", "nosuch"], "http"),
         (&["--read", "/nonexistent.pcap", "-q", "http"], "/nonexistent.pcap"),

@@ -233,6 +233,11 @@ fn files(args: &ExploreArgs, live: &Live) -> Result<Files, Failure> {
     if args.read.iter().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::usage("`-` (stdin) can be read only once"));
     }
+    if args.record.is_some() && args.read.len() > 1 {
+        return Err(Failure::usage(
+            "--record holds one session: several files are several\n\ntry: --snapshot FILE.parquet to keep their rows together",
+        ));
+    }
     Ok(Files { paths: args.read.clone(), tls_keys: args.tls_keys.clone() })
 }
 

@@ -67,6 +67,12 @@ pub(crate) fn line(text: &str) {
     let _gone = err.write_all(format!("{text}\n").as_bytes());
 }
 
+/// Puts `text` in the place of the last such text, on the line where the cursor is. For terminals only.
+pub(crate) fn status(text: &str) {
+    let mut err = io::stderr().lock();
+    let _gone = err.write_all(format!("\r\x1b[K{text}").as_bytes()).and_then(|()| err.flush());
+}
+
 fn unwritable(error: &io::Error) -> Failure {
     Failure::usage(format!("cannot write to stdout: {}", crate::failure::reason(error)))
 }

@@ -12,6 +12,7 @@ mod merge;
 mod open;
 mod pace;
 mod print;
+mod progress;
 mod reader;
 mod signals;
 
@@ -57,11 +58,15 @@ pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
         Some(query) => Some(Rows::open(&explore.output, query.columns(), explore.ascii, explore.force)?),
         None => None,
     };
-    let opened = open(&explore, query.is_some())?;
+    let mut opened = open(&explore, query.is_some())?;
     signals::begun();
     let live = opened.ready.is_some();
     let table = explore.output.terminal && explore.output.format == query::export::Format::Table;
     let printer = query.zip(rows).map(|(query, rows)| Printer::new(query, rows, explore.limit, live, table));
+    if table && printer.as_ref().is_some_and(Printer::is_streaming) {
+        // Rows come to the same terminal.
+        opened.bar = None;
+    }
     Run::new(explore, opened, printer, signals).go()
 }
 
@@ -73,7 +78,8 @@ pub(crate) fn command_output() -> std::path::PathBuf {
 /// Shows the screens until they are left.
 fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failure> {
     explore.view = View::Screen;
-    let opened = open(&explore, false)?;
+    let mut opened = open(&explore, false)?;
+    opened.bar = None;
     signals::begun();
     if let Some(path) = &explore.ready_file {
         std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
@@ -176,6 +182,7 @@ impl Run {
         let deadline = self.ready()?;
         self.capture(deadline);
         self.drain();
+        self.opened.bar = None;
         if let Some(command) = &mut self.opened.command {
             command.end();
         }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::command::{Stdout, Watched};
 use super::coverage::Summary;
 use super::engine::Engine;
+use super::progress::Bar;
 use super::reader::{Reader, Source, Tee};
 use super::{merge, pace};
 use crate::demo::{Demo, RECORDING};
@@ -34,6 +35,8 @@ pub(crate) struct Opened {
     pub(crate) demo: Option<Demo>,
     /// `live` or `recorded`, of the demo.
     pub(crate) source: Option<&'static str>,
+    /// Of files that are being read.
+    pub(crate) bar: Option<Bar>,
 }
 
 /// The figures of the ready line.
@@ -86,7 +89,7 @@ impl Opened {
 
     /// What is in the store already, and nothing that follows.
     fn stored(engine: Engine) -> Self {
-        Self { engine, reader: None, damage: None, ready: None, command: None, demo: None, source: None }
+        Self { engine, reader: None, damage: None, ready: None, command: None, demo: None, source: None, bar: None }
     }
 }
 
@@ -157,11 +160,14 @@ pub(crate) fn files(files: &Files, keep: &Keep, tee: Tee, everything: bool) -> R
     let mut reader = None;
     let paths = expand(&files.paths)?;
     let keys = files.tls_keys.as_deref().map(key_log).transpose()?;
-    let mut captures = Vec::new();
+    let (mut captures, mut progress) = (Vec::new(), Vec::new());
     for path in &paths {
         let name = display(path);
         match open(path, &name, keys.clone())? {
-            Input::Events(replay) => captures.push(Box::new(replay) as Box<dyn EventSource>),
+            Input::Events(replay) => {
+                progress.push(replay.progress());
+                captures.push(Box::new(replay) as Box<dyn EventSource>);
+            }
             Input::Table(mut table) => {
                 let mut bytes = Vec::new();
                 table.input.read_to_end(&mut bytes).map_err(|error| Failure::file("read", path, &error))?;
@@ -171,12 +177,14 @@ pub(crate) fn files(files: &Files, keep: &Keep, tee: Tee, everything: bool) -> R
         }
     }
     engine.loaded();
+    let mut bar = Bar::start(progress);
     if captures.len() > 1 {
         damage = merge::read(captures, keep, &mut engine);
+        bar = None;
     } else if let Some(source) = captures.pop() {
         reader = Some(Reader::start(Source::File(source), tee)?);
     }
-    Ok(Opened { reader, damage, ..Opened::stored(engine) })
+    Ok(Opened { reader, damage, bar, ..Opened::stored(engine) })
 }
 
 /// Folders of snapshots stand for the files in them.
