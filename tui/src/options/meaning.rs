@@ -254,7 +254,7 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
     let output = output(&args, &view, place)?;
     if args.limit.is_some() && !matches!(&view, View::Query(query) if query.is_streaming()) {
         return Err(Failure::usage(
-            "--limit counts the rows of a streaming query (INTERFACES 1.1)\n\n\
+            "--limit counts rows as they stream: a query that sorts or sums up has one result at its end\n\n\
              try: `| take N` at the end of the query",
         ));
     }
@@ -271,11 +271,7 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         ignored_routes: patterns("--ignore-route", &args.ignore_route)?,
         ..tracker::Config::default()
     };
-    let color = match args.color {
-        ColorArg::Always => true,
-        ColorArg::Never => false,
-        ColorArg::Auto => place.terminals.stderr && !place.no_color && !place.dumb,
-    };
+    let color = color(args, place);
     Ok(Explore {
         input,
         view,
@@ -304,6 +300,21 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
     })
 }
 
+/// Whether stderr is painted.
+fn color(args: &ExploreArgs, place: Place) -> bool {
+    match args.color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => place.terminals.stderr && !place.no_color && !place.dumb,
+    }
+}
+
+/// A drawn error without its first word, which the program says itself.
+fn wrong_query(drawn: &str) -> Failure {
+    let plain = drawn.strip_prefix("error: ").or_else(|| drawn.strip_prefix("\x1b[1;31merror\x1b[0m: "));
+    Failure::usage(plain.unwrap_or(drawn).trim_end())
+}
+
 fn view(args: &ExploreArgs, input: &Input, place: Place) -> Result<View, Failure> {
     if args.dry_run {
         return match input {
@@ -314,11 +325,8 @@ fn view(args: &ExploreArgs, input: &Input, place: Place) -> Result<View, Failure
         };
     }
     if let Some(text) = &args.query {
-        let width = 100;
-        let color = place.terminals.stderr && !place.no_color && !place.dumb;
-        let query = query::Query::parse(text).map_err(|error| {
-            Failure::usage(error.render(text, width, color).trim_end().trim_start_matches("error: ").to_owned())
-        })?;
+        let query =
+            query::Query::parse(text).map_err(|error| wrong_query(&error.render(text, 100, color(args, place))))?;
         return Ok(View::Query(query));
     }
     let written = args.snapshot.is_some() || args.record.is_some();

@@ -146,9 +146,10 @@ fn create(path: &Path, force: bool) -> Result<std::fs::File, Failure> {
 }
 
 fn terminal_width() -> usize {
-    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns.max(20)))
+    // A terminal that does not know its size says 0.
+    crossterm::terminal::size().map_or(80, |(columns, _)| if columns == 0 { 80 } else { usize::from(columns.max(20)) })
 }
 
 fn terminal_height() -> usize {
-    crossterm::terminal::size().map_or(24, |(_, rows)| usize::from(rows.max(2)))
+    crossterm::terminal::size().map_or(24, |(_, rows)| if rows == 0 { 24 } else { usize::from(rows.max(2)) })
 }
