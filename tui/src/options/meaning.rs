@@ -271,7 +271,7 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         ignored_routes: patterns("--ignore-route", &args.ignore_route)?,
         ..tracker::Config::default()
     };
-    let color = color(args, place);
+    let color = color(&args, place);
     Ok(Explore {
         input,
         view,
