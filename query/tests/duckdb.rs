@@ -284,7 +284,10 @@ fn duckdb_gives_the_same_answers() {
 /// The results of every statement.
 fn duckdb<'a>(path: &std::path::Path, statements: impl Iterator<Item = &'a str>) -> Vec<serde_json::Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb/ask.py");
-    let mut child = Command::new("python3")
+    // The runner of the tests has an environment with the package.
+    let python = std::env::var("EXPLORE_TEST_TOOLS")
+        .map_or_else(|_| "python3".to_owned(), |tools| format!("{tools}/bin/python"));
+    let mut child = Command::new(python)
         .args([script.as_ref(), path.as_os_str()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
