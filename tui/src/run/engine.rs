@@ -1,6 +1,6 @@
 //! Events in, rows in the store out: the part of a run that is the same for every input and every view.
 
-use protocols::event::{SocketEvent, Timestamp};
+use protocols::event::{Lost, SocketEvent, Timestamp};
 use protocols::record::{Common, Record, Role};
 use protocols::tracker::{Coverage, InFlight, Trackers};
 use query::{Context, ProbeRow, Snapshot, Store, StoreOptions};
@@ -80,6 +80,12 @@ impl Engine {
     /// What is known of files that were merged before their rows came here.
     pub(crate) fn merged(&mut self, coverage: Coverage) {
         self.merged = Some(coverage);
+    }
+
+    /// Something that was produced did not get here.
+    pub(crate) fn lost(&mut self, cause: &'static str, events: u64, bytes: u64) {
+        let time = Timestamp(self.range.map_or(0, |(_, last)| last));
+        self.handle(SocketEvent::Lost(Lost { time, socket: None, cause: cause.into(), events, bytes }));
     }
 
     /// The input has ended.

@@ -154,7 +154,7 @@ pub(crate) fn load(paths: &[std::path::PathBuf]) -> Result<query::Snapshot, Fail
                 Batch::End => break,
             }
         }
-        reader.join();
+        let _all_was_taken = reader.join();
     }
     opened.engine.finish();
     Ok(opened.engine.finished_rows())
@@ -303,8 +303,15 @@ impl Run {
                 }
             }
         }
-        reader.join();
+        let let_go = reader.join();
         self.opened.reader = Some(reader);
+        if let Some(error) = let_go.failure {
+            self.failure.get_or_insert(Failure::source(&error));
+        }
+        // Of a file that is not read to its end nothing was meant to be kept.
+        if self.opened.ready.is_some() && let_go.events > 0 {
+            self.opened.engine.lost("not_read_in_time", let_go.events, let_go.bytes);
+        }
     }
 
     fn print_the_end(&mut self) {

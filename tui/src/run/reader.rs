@@ -79,12 +79,38 @@ impl Reader {
         self.hooks.lock().map(|hooks| hooks.clone()).unwrap_or_default()
     }
 
-    /// Waits for the thread, so that hooks are detached and the recording is whole.
-    pub(crate) fn join(&mut self) {
-        // A batch that waits for room must not hold the thread up.
-        while self.batches.recv().is_ok() {}
+    /// Waits for the thread, so that hooks are detached and the recording is whole. What nobody took before is let go, and
+    /// told.
+    pub(crate) fn join(&mut self) -> LetGo {
+        let mut let_go = LetGo::default();
+        for batch in &self.batches {
+            match batch {
+                Batch::Events(events) => events.iter().for_each(|event| let_go.count(event)),
+                Batch::Broken(error) | Batch::RecordFailed(error) => let_go.failure = Some(error),
+                Batch::End => {}
+            }
+        }
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
+        }
+        let_go
+    }
+}
+
+/// What was read and not taken.
+#[derive(Debug, Default)]
+pub(crate) struct LetGo {
+    /// Sends and receives, and their bytes.
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    pub(crate) failure: Option<SourceError>,
+}
+
+impl LetGo {
+    fn count(&mut self, event: &SocketEvent) {
+        if let SocketEvent::Data(data) = event {
+            self.events = self.events.saturating_add(1);
+            self.bytes = self.bytes.saturating_add(data.original_len);
         }
     }
 }

@@ -168,7 +168,10 @@ impl Worker {
                     Batch::RecordFailed(error) => self.failed(&error),
                 }
             }
-            reader.join();
+            let let_go = reader.join();
+            if let Some(error) = let_go.failure {
+                self.failed(&error);
+            }
         }
         self.opened.engine.finish();
         self.publish();
