@@ -11,6 +11,7 @@
 pub mod events;
 mod feed;
 mod format;
+pub mod fuzz;
 mod net;
 mod pcap;
 mod pcapng;

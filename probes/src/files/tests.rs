@@ -2,6 +2,7 @@
 
 mod captures;
 mod formats;
+mod mutations;
 
 use super::*;
 use std::io::{Cursor, Write};
