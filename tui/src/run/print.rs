@@ -20,6 +20,8 @@ pub(crate) struct Printer {
     /// Adds rows up as they come, so that a live result covers those that the store has let go.
     running: Option<Box<Running>>,
     last: Instant,
+    /// How long that took: printing never takes more than half of the time, or events would wait.
+    took: Duration,
 }
 
 enum Mode {
@@ -39,7 +41,7 @@ impl Printer {
             None => Mode::Final { refresh: refresh && live },
         };
         let running = query.running().filter(|_| live).map(Box::new);
-        Self { query, mode, rows, limit, live, running, last: Instant::now() }
+        Self { query, mode, rows, limit, live, running, last: Instant::now(), took: Duration::ZERO }
     }
 
     /// Whether rows are printed one by one.
@@ -63,10 +65,17 @@ impl Printer {
     /// When the query fails while running, or the rows cannot be written.
     pub(crate) fn tick(&mut self, engine: &mut Engine, reader: Option<&Reader>) -> Result<bool, Failure> {
         let every = if self.is_streaming() { STREAM_EVERY } else { REFRESH_EVERY };
-        if self.last.elapsed() < every {
+        let began = Instant::now();
+        if self.last.elapsed() < every.max(self.took.saturating_mul(2)) {
             return Ok(false);
         }
+        let done = self.print_what_is_due(engine, reader);
         self.last = Instant::now();
+        self.took = began.elapsed();
+        done
+    }
+
+    fn print_what_is_due(&mut self, engine: &mut Engine, reader: Option<&Reader>) -> Result<bool, Failure> {
         match self.mode {
             Mode::Streaming(_) => self.stream(engine),
             Mode::Final { refresh: true } => {
