@@ -108,7 +108,7 @@ fn a_recording_replays_to_the_same_bytes() {
     let load = script("load.lua");
     assert!(
         Command::new("wrk")
-            .args(["-t1", "-c8", "-d1s", "-s", text(&load), &address])
+            .args(["-t1", "-c2", "-d1s", "-s", text(&load), &address])
             .output()
             .unwrap()
             .status
