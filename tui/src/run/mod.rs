@@ -296,9 +296,16 @@ impl Run {
         let Some(mut reader) = self.opened.reader.take() else { return };
         reader.stop();
         if self.opened.ready.is_some() {
-            let until = Instant::now() + DRAIN;
+            // Waiting for the hooks to be detached is not reading.
+            let until = Instant::now() + DETACH;
+            let mut spent = Duration::ZERO;
             while let Ok(batch) = reader.batches.clone().recv_deadline(until) {
+                let began = Instant::now();
                 if self.take(batch) {
+                    break;
+                }
+                spent += began.elapsed();
+                if spent > DRAIN {
                     break;
                 }
             }
@@ -409,6 +416,8 @@ const INTERRUPTED: u8 = 130;
 const TICK: Duration = Duration::from_millis(10);
 /// How long what was already produced is read at the end.
 const DRAIN: Duration = Duration::from_secs(1);
+/// How long detaching the hooks may take: the kernel waits for every CPU, for each of them.
+const DETACH: Duration = Duration::from_secs(10);
 /// When `inflight`, `probes` and `loss` are printed without `--for`.
 const STATES_AFTER: Duration = Duration::from_secs(2);
 /// How long is read on after COMMAND has ended.

@@ -64,7 +64,7 @@ impl Reader {
         let shared = Arc::clone(&hooks);
         let thread = std::thread::Builder::new()
             .name("source".to_owned())
-            .spawn(move || Worker { source, tee, sender, stopped, hooks: shared, stopping: false }.run())
+            .spawn(move || Worker { source, tee, sender, stopped, hooks: shared, stopped_at: None }.run())
             .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
         Ok(Self { batches, stop, hooks, thread: Some(thread) })
     }
@@ -121,16 +121,18 @@ struct Worker {
     sender: Sender<Batch>,
     stopped: Receiver<()>,
     hooks: Arc<Mutex<Vec<Hook>>>,
-    stopping: bool,
+    /// When the end was asked for, ns since the epoch: what happens later is of no interest, and detaching takes a while.
+    stopped_at: Option<u64>,
 }
 
 impl Worker {
     fn run(mut self) {
         let mut hooks_at = Instant::now();
         let mut batch = Vec::new();
+        let mut began = Instant::now();
         let last = loop {
-            if !self.stopping && self.asked_to_stop() {
-                self.stopping = true;
+            if self.stopped_at.is_none() && self.asked_to_stop() {
+                self.stopped_at = Some(crate::time::now());
                 // Afterwards there are no hooks any more to be told about.
                 self.publish_hooks();
                 match &mut self.source {
@@ -143,10 +145,14 @@ impl Worker {
                 Source::File(file) => file.next(WAIT),
             };
             match next {
+                Ok(Next::Event(event)) if self.is_too_late(&event) => continue,
                 Ok(Next::Event(event)) => {
                     self.record(&event);
+                    if batch.is_empty() {
+                        began = Instant::now();
+                    }
                     batch.push(event);
-                    if batch.len() < BATCH {
+                    if batch.len() < BATCH && began.elapsed() < WAIT {
                         continue;
                     }
                 }
@@ -162,7 +168,7 @@ impl Worker {
                 self.publish_hooks();
             }
         };
-        if !self.stopping {
+        if self.stopped_at.is_none() {
             self.publish_hooks();
         }
         if !batch.is_empty() {
@@ -177,6 +183,11 @@ impl Worker {
     fn asked_to_stop(&self) -> bool {
         // Nobody is left to ask, or to be told, once the other end is gone.
         !matches!(self.stopped.try_recv(), Err(TryRecvError::Empty))
+    }
+
+    /// Whether it happened after the end was asked for. Losses are told late, and still count.
+    fn is_too_late(&self, event: &SocketEvent) -> bool {
+        !matches!(event, SocketEvent::Lost(_)) && self.stopped_at.is_some_and(|stopped| event.time().0 > stopped)
     }
 
     fn record(&mut self, event: &SocketEvent) {
@@ -226,7 +237,7 @@ fn shaping(options: &probes::live::Options) -> Vec<(String, String)> {
 const QUEUE: usize = 128;
 /// Events a batch at most.
 const BATCH: usize = 256;
-/// How long an event may be waited for.
+/// How long an event may be waited for, and a batch be filled.
 const WAIT: Duration = Duration::from_millis(20);
 /// How often the hooks' counters are read.
 const HOOKS_EVERY: Duration = Duration::from_secs(1);
