@@ -26,6 +26,10 @@ use std::process::ExitCode;
 use failure::Failure;
 use options::{Invocation, Parsed, Terminals};
 
+/// This program, to be started once more. By this name it starts wherever it lies: its path may lead through folders that
+/// an ordinary user may not enter (started by `sudo -u` or `setpriv`), and its file may have been replaced since.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// Runs `explore` with the process's own arguments, environment and streams.
 #[must_use]
 pub fn main() -> ExitCode {

@@ -71,7 +71,8 @@ impl Demo {
     }
 
     fn spawn(&mut self, part: &str, seed: u64, ports: &[(&str, u16)]) -> io::Result<u16> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(crate::OWN_PROGRAM);
+        command.arg0("explore");
         command.args(["__demo", part, "--seed", &seed.to_string()]);
         for (name, port) in ports {
             command.arg(format!("--peer={name}={port}"));

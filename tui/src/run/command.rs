@@ -40,9 +40,8 @@ impl Watched {
     /// 127 when there is no such command, 126 when it cannot be run.
     pub(crate) fn hold(command: &[OsString], stdout: Stdout) -> Result<Self, Failure> {
         find(command.first().map_or(OsStr::new(""), OsString::as_os_str))?;
-        let own = std::env::current_exe().map_err(|error| cannot_start(command, &error.to_string()))?;
-        let mut holder = Command::new(own);
-        holder.arg("__held").arg("--").args(command);
+        let mut holder = Command::new(crate::OWN_PROGRAM);
+        holder.arg0("explore").arg("__held").arg("--").args(command);
         match stdout {
             Stdout::AsOurs => {}
             Stdout::ToStderr => {
