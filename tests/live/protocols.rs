@@ -40,13 +40,27 @@ fn http2_streams_are_counted_as_h2load_counts_them() {
     assert_eq!(finished.count(&["method", "path", "status", "version", "role", "n"]), counted(expected.into_iter()));
 }
 
-/// grpcio client and server: all four kinds, errors, compression, 200 calls from ten threads, and a deadline.
+/// grpcio client and server: all four kinds, errors, compression, messages far longer than `--capture`, 200 calls from ten
+/// threads, and a deadline.
 #[test]
 #[ignore = "needs root and a live kernel"]
 fn grpc_calls_are_what_the_client_library_says() {
+    compare_grpc("sock");
+}
+
+/// The same where the kernel has no socket tracepoints.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn grpc_calls_by_syscall_hooks() {
+    compare_grpc("syscall");
+}
+
+#[track_caller]
+fn compare_grpc(backend: &str) {
     let folder = tempdir().unwrap();
     let (python, peer) = (tool("python"), script("grpc_peer.py"));
-    let arguments = ["-q", "grpc", "--format", "json", "--", text(&python), text(&peer), text(folder.path())];
+    let arguments = ["--backend", backend, "-q", "grpc", "--format", "json"];
+    let arguments = [&arguments[..], &["--", text(&python), text(&peer), text(folder.path())]].concat();
     let finished = Explore::spawn(folder.path(), &arguments).finish();
     finished.assert_whole();
     let truth: Vec<Value> = serde_json::from_str(&read(&folder.path().join("truth.json"))).unwrap();

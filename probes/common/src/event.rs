@@ -227,8 +227,10 @@ pub struct Conn {
     pub midstream: u8,
     /// Bit 0: Ended was told for sent, bit 1: for received.
     pub ended: u8,
+    /// It carries HTTP/2, for all that its first bytes tell: more is copied, so that its framing is not lost.
+    pub frames: u8,
     /// None.
-    pub padding: [u8; 3],
+    pub padding: [u8; 2],
 }
 
 /// Values of [`Conn::verdict`]: what happens to its payloads. Never final.

@@ -2,8 +2,13 @@
 
 /// Bytes copied at most from one call, whatever `--capture` says. A power of two.
 pub const MAX_CAPTURE: usize = 1 << 16;
-/// Segments of one call that are followed.
-pub const MAX_SEGMENTS: u32 = 64;
+/// Where a connection carries HTTP/2, so many times `--capture` is copied of a call. A frame's head in a part that was cut
+/// would cost the framing, and with it the compression state of all that follows.
+pub const FRAMES_FACTOR: u32 = 256;
+/// Data events that one call makes at most: [`FRAMES_FACTOR`] times [`MAX_CAPTURE`], and one for what does not divide.
+pub const MAX_PARTS: u32 = FRAMES_FACTOR + 1;
+/// Segments of one call that are followed: as many as a call can have (`UIO_MAXIOV`).
+pub const MAX_SEGMENTS: u32 = 1024;
 /// Messages of one sendmmsg or recvmmsg that are followed.
 pub const MAX_MESSAGES: u32 = 64;
 /// Segments that are followed where the kernel has no `bpf_loop` (before 5.17), and messages.

@@ -19,6 +19,8 @@ const MASK: u32 = (2 * MAX_CAPTURE - 1) as u32;
 struct Progress {
     /// Next `struct iovec`.
     segment: u64,
+    /// Bytes still to be passed over.
+    skip: u64,
     /// Bytes still wanted.
     left: u32,
     /// Bytes copied.
@@ -35,19 +37,20 @@ pub fn scratch() -> Option<*mut Scratch> {
     SCRATCH.get_ptr_mut(unsafe { bpf_get_smp_processor_id() })
 }
 
-/// Copies at most `wanted` bytes to the payload. Gives the number copied and the flags to be set. `LOOP`: the kernel has
-/// `bpf_loop` (5.17 and later).
+/// Copies at most `wanted` bytes to the payload, from `skip` bytes into the buffers. Gives the number copied and the flags
+/// to be set. `LOOP`: the kernel has `bpf_loop` (5.17 and later).
 #[inline(always)]
-pub fn payload<const LOOP: bool>(scratch: *mut Scratch, buffers: &Buffers, wanted: u32) -> (u32, u16) {
+pub fn payload<const LOOP: bool>(scratch: *mut Scratch, buffers: &Buffers, skip: u64, wanted: u32) -> (u32, u16) {
     if buffers.address == 0 || wanted == 0 {
         return (0, 0);
     }
     if !buffers.segments {
-        let len = if buffers.count < u64::from(wanted) { buffers.count as u32 } else { wanted };
-        let flags = piece(scratch, 0, buffers.address, len);
+        let there = buffers.count.saturating_sub(skip);
+        let len = if there < u64::from(wanted) { there as u32 } else { wanted };
+        let flags = piece(scratch, 0, buffers.address + skip, len);
         return if flags == 0 { (len, 0) } else { (0, flags) };
     }
-    segments::<LOOP>(buffers, wanted)
+    segments::<LOOP>(buffers, skip, wanted)
 }
 
 /// Copies one contiguous piece to `offset` of the payload; gives the flags to be set.
@@ -67,8 +70,8 @@ fn piece(scratch: *mut Scratch, offset: u32, from: u64, len: u32) -> u16 {
 }
 
 #[inline(always)]
-fn segments<const LOOP: bool>(buffers: &Buffers, wanted: u32) -> (u32, u16) {
-    let mut progress = Progress { segment: buffers.address, left: wanted, copied: 0, flags: 0, padding: 0 };
+fn segments<const LOOP: bool>(buffers: &Buffers, skip: u64, wanted: u32) -> (u32, u16) {
+    let mut progress = Progress { segment: buffers.address, skip, left: wanted, copied: 0, flags: 0, padding: 0 };
     let most = u64::from(if LOOP { MAX_SEGMENTS } else { INLINE_SEGMENTS });
     let count = if buffers.count < most { buffers.count } else { most };
     if LOOP {
@@ -101,10 +104,13 @@ extern "C" fn next_segment(_index: u32, progress: *mut Progress) -> u64 {
         return 1;
     };
     progress.segment += 16;
-    let len = if len < u64::from(progress.left) { len as u32 } else { progress.left };
-    if len == 0 {
-        return u64::from(progress.left == 0);
+    if progress.skip >= len {
+        progress.skip -= len;
+        return 0;
     }
+    let (from, len) = (from + progress.skip, len - progress.skip);
+    progress.skip = 0;
+    let len = if len < u64::from(progress.left) { len as u32 } else { progress.left };
     let flags = piece(scratch, progress.copied, from, len);
     if flags != 0 {
         progress.flags = u32::from(flags);

@@ -60,5 +60,8 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
         batched: false,
         transport: 0,
         padding: 0,
+        head: 0,
+        tail: 0,
+        told: 0,
     });
 }

@@ -97,6 +97,9 @@ fn returned<const LOOP: bool>(ctx: &RawTracePointContext) {
         registers: 0,
         transport: 0,
         padding: 0,
+        head: 0,
+        tail: 0,
+        told: 0,
     });
 }
 
@@ -169,6 +172,9 @@ fn message<const LOOP: bool>(batch: *mut Batch) {
         registers: 0,
         transport: 0,
         padding: 0,
+        head: 0,
+        tail: 0,
+        told: 0,
     });
 }
 

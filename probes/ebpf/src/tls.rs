@@ -21,6 +21,7 @@ use crate::kernel::read_user;
 use crate::maps::EVENTS;
 use crate::settings::{CAPTURE, TLS};
 use crate::targets::watched;
+use crate::verdict as share;
 
 /// Who is in a library call: a thread, or a goroutine, which may come back on another thread.
 #[repr(C)]
@@ -335,11 +336,29 @@ struct Record<const N: usize> {
     payload: [u8; N],
 }
 
-/// Delivers a record with as much of the buffer as is wanted, in the smallest class of sizes that holds it.
+/// Delivers as much of the buffer as is wanted: all, or beginning and end (see [`crate::verdict`]).
 #[inline(always)]
 fn tell(told: &mut Told, buffer: u64) {
     let limit = CAPTURE.load();
-    let wanted = if told.header.len < u64::from(limit) { told.header.len as u32 } else { limit };
+    let len = told.header.len;
+    if len <= u64::from(limit) {
+        tell_part(told, buffer, len as u32);
+        return;
+    }
+    let tail = limit / share::TAIL;
+    let before = len.wrapping_sub(u64::from(tail));
+    told.header.len = before;
+    tell_part(told, buffer, limit - tail);
+    if tail > 0 {
+        told.header.position = told.header.position.wrapping_add(before);
+        told.header.len = u64::from(tail);
+        tell_part(told, buffer.wrapping_add(before), tail);
+    }
+}
+
+/// Delivers a record with `wanted` bytes of the buffer, in the smallest class of sizes that holds them.
+#[inline(always)]
+fn tell_part(told: &mut Told, buffer: u64, wanted: u32) {
     if wanted < 512 {
         deliver::<512>(told, buffer, wanted);
     } else if wanted < 2048 {

@@ -1,13 +1,17 @@
-//! Bytes that passed a socket: their position, and as many of them as are wanted, become one Data event.
+//! Bytes that passed a socket: their position, and as many of them as are wanted, become a Data event; several where only
+//! beginning and end are wanted, or more than fits into one.
 
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_loop;
 use probes_common::event::{Change, Conn, Header, Peer, change, flag, kind, transport};
-use probes_common::settings::MAX_CAPTURE;
+use probes_common::settings::{MAX_CAPTURE, MAX_PARTS};
 
 use crate::call::Buffers;
 use crate::conns;
 use crate::copy::{payload, scratch};
 use crate::emit::{deliver, deliver_value, header};
-use crate::maps::WORK;
+use crate::maps::{Scratch, WORK};
 use crate::sender;
 use crate::socket::{finished, ports_of, sequence_of, transport_of, user_address};
 use crate::tls;
@@ -50,6 +54,12 @@ pub struct Transfer {
     /// One of [`transport`]; filled in by [`tell`].
     pub transport: u8,
     pub padding: u8,
+    /// Bytes still to be copied of its beginning, and then of its end; filled in by [`verdict::share`]. What lies between
+    /// them is cut.
+    pub head: u32,
+    pub tail: u32,
+    /// Bytes told of.
+    pub told: u64,
     pub buffers: Buffers,
     /// Part of the stack in which the sender of a datagram is to be looked for: from the tracepoint's arguments to the
     /// saved registers. Else 0.
@@ -88,37 +98,95 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
         }
         return 0;
     }
-    let wanted = wanted(conn, transfer, position);
-    let Some(scratch) = scratch() else { return 0 };
-    // Before the payload: the search for a sender uses the same memory.
-    let peer = if transfer.transport == transport::UDP { peer_of(transfer) } else { Peer::default() };
-    let (captured, mut flags) = payload::<LOOP>(scratch, &transfer.buffers, wanted);
+    if is_copied(transfer) {
+        verdict::share(conn, transfer, position);
+    }
     if transfer.transport != transport::UDP {
         tls::passed(conn, transfer.sent);
     }
+    let Some(scratch) = scratch() else { return 0 };
+    // Before the payload: the search for a sender uses the same memory.
+    let peer = if transfer.transport == transport::UDP { peer_of(transfer) } else { Peer::default() };
+    let mut flags = if transfer.sent { flag::SENT } else { 0 };
     if peer.family != 0 {
         flags |= flag::PEER;
     }
-    if transfer.sent {
-        flags |= flag::SENT;
-    }
     // SAFETY: the buffer is this CPU's.
     unsafe {
-        (*scratch).header = Header {
-            time: transfer.time,
-            conn: conn.id,
-            position,
-            len: transfer.len,
-            captured,
-            flags,
-            ..header(kind::DATA)
-        };
+        (*scratch).header = Header { time: transfer.time, conn: conn.id, position, flags, ..header(kind::DATA) };
         (*scratch).peer = peer;
-        let size =
-            (size_of::<Header>() + size_of::<Peer>()) as u64 + u64::from(captured & (2 * MAX_CAPTURE as u32 - 1));
-        deliver(scratch.cast(), size, transfer.len);
+    }
+    // Most calls make one event.
+    if next_part::<LOOP>(transfer) != 0 {
+        return 0;
+    }
+    if LOOP {
+        // SAFETY: the callback has the signature that bpf_loop asks for.
+        unsafe {
+            bpf_loop(MAX_PARTS - 1, part_of_work as *mut c_void, core::ptr::null_mut(), 0);
+        }
+    } else {
+        next_part::<LOOP>(transfer);
     }
     0
+}
+
+/// One turn of the loop over parts; 1 ends it.
+#[inline(never)]
+extern "C" fn part_of_work(_index: u32, _context: *mut c_void) -> u64 {
+    // SAFETY: the slot is this CPU's, and `tell` has filled it.
+    match WORK.get_ptr_mut(0).and_then(|work| unsafe { work.as_mut() }) {
+        Some(transfer) => next_part::<true>(transfer),
+        None => 1,
+    }
+}
+
+/// Makes one Data event; 1 when it was the last.
+#[inline(always)]
+fn next_part<const LOOP: bool>(parts: &mut Transfer) -> u64 {
+    let Some(scratch) = scratch() else { return 1 };
+    let of_head = parts.head > 0 || parts.told == 0;
+    let left = if of_head { parts.head } else { parts.tail };
+    let wanted = if left < LARGEST { left } else { LARGEST };
+    let rest = left - wanted;
+    let len = if rest > 0 {
+        u64::from(wanted)
+    } else if of_head {
+        // What lies between beginning and end.
+        parts.len.wrapping_sub(u64::from(parts.tail)).wrapping_sub(parts.told)
+    } else {
+        parts.len.wrapping_sub(parts.told)
+    };
+    if of_head {
+        parts.head = rest;
+    } else {
+        parts.tail = rest;
+    }
+    let (captured, flags) = payload::<LOOP>(scratch, &parts.buffers, parts.told, wanted);
+    deliver_part(scratch, len, captured, flags);
+    parts.told += len;
+    u64::from((parts.head | parts.tail) == 0)
+}
+
+/// Bytes of one Data event at most.
+const LARGEST: u32 = MAX_CAPTURE as u32;
+
+/// Delivers the event of `len` bytes of which `captured` are there, and moves on behind them.
+#[inline(always)]
+fn deliver_part(scratch: *mut Scratch, len: u64, captured: u32, fault: u16) {
+    // SAFETY: the buffer is this CPU's.
+    unsafe {
+        let header = &raw mut (*scratch).header;
+        let flags = (*header).flags;
+        (*header).len = len;
+        (*header).captured = captured;
+        (*header).flags = flags | fault;
+        let size =
+            (size_of::<Header>() + size_of::<Peer>()) as u64 + u64::from(captured & (2 * MAX_CAPTURE as u32 - 1));
+        deliver(scratch.cast(), size, len);
+        (*header).flags = flags;
+        (*header).position = (*header).position.wrapping_add(len);
+    }
 }
 
 /// The other end of a datagram, where the call tells it.
@@ -135,17 +203,14 @@ fn peer_of(transfer: &Transfer) -> Peer {
     if at == 0 { Peer::default() } else { sender::address(at) }
 }
 
-/// Bytes to copy.
+/// Whether its bytes are to be had at all.
 #[inline(always)]
-fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
+fn is_copied(transfer: &Transfer) -> bool {
     if transfer.flags & OUT_OF_BAND != 0 {
-        return 0;
+        return false;
     }
     // TCP throws the bytes away. A datagram's `len` is then more than its buffer, which bounds the copy.
-    if !transfer.sent && transfer.flags & TRUNCATE != 0 && transfer.transport != transport::UDP {
-        return 0;
-    }
-    verdict::wanted(conn, transfer, position)
+    transfer.sent || transfer.flags & TRUNCATE == 0 || transfer.transport == transport::UDP
 }
 
 /// Moves the connection's position past the transfer; gives that of its first byte.

@@ -8,9 +8,10 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use probes_common::event::{Conn, transport, verdict};
+use probes_common::settings::FRAMES_FACTOR;
 
 use crate::call::Buffers;
-use crate::infer::{Head, is_dns, is_ours, is_tls};
+use crate::infer::{Head, is_dns, is_http2, is_ours, is_tls};
 use crate::kernel::read_user;
 use crate::settings::CAPTURE;
 use crate::transfer::Transfer;
@@ -24,12 +25,32 @@ const PAUSE: u64 = 1_000_000_000;
 /// Handshakes are over after so many bytes of one direction.
 const HANDSHAKE: u64 = 32 << 10;
 
+/// That part of the limit goes to the end of a payload.
+pub const TAIL: u32 = 4;
+
 /// Fewer bytes than this do not tell what they are.
 const TELLING: u64 = 5;
 
-/// Bytes to copy of a payload that begins at `position`.
+/// Says how much is copied of a payload that begins at `position`: see [`Transfer::head`] and [`Transfer::tail`].
+///
+/// Of what is longer than the limit, beginning and end: heads are at the beginning, what ends an exchange (trailers, the
+/// last chunk, the last frame) is at the end.
 #[inline(never)]
-pub fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
+pub fn share(conn: &mut Conn, transfer: &mut Transfer, position: u64) {
+    let limit = limit(conn, transfer, position);
+    if transfer.len <= u64::from(limit) {
+        transfer.head = transfer.len as u32;
+    } else if conn.verdict == verdict::COPY && transfer.transport != transport::UDP {
+        transfer.tail = limit / TAIL;
+        transfer.head = limit - transfer.tail;
+    } else {
+        transfer.head = limit;
+    }
+}
+
+/// Bytes to copy at most.
+#[inline(always)]
+fn limit(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
     let direction = if transfer.sent { 1 } else { 2 };
     let turned = conn.direction != direction;
     conn.direction = direction;
@@ -59,7 +80,7 @@ pub fn wanted(conn: &mut Conn, transfer: &Transfer, position: u64) -> u32 {
         }
         _ => judge(conn, transfer),
     }
-    if transfer.len < u64::from(limit) { transfer.len as u32 } else { limit }
+    if conn.frames != 0 { limit * FRAMES_FACTOR } else { limit }
 }
 
 /// Whether it is time for another look.
@@ -84,6 +105,7 @@ fn judge(conn: &mut Conn, transfer: &Transfer) {
         conn.verdict = verdict::TLS;
     } else if if datagram { is_dns(&head) } else { is_ours(&head) } {
         conn.verdict = verdict::COPY;
+        conn.frames = u8::from(!datagram & is_http2(&head));
     } else if conn.verdict == verdict::TLS {
         // Encrypted bytes look like nothing.
     } else if conn.unknown < PATIENCE {

@@ -53,11 +53,55 @@ os.readv(s.fileno(), [bytearray(7) for _ in range(40)])
         assert_eq!(stream(&events, Received, b"000"), [(0, 180, text)]);
     }
 
-    fn more_segments_than_are_followed(backend) {
-        let events = capture(backend, "c, s = pair()", "os.writev(c.fileno(), [b'%03d' % i for i in range(80)])");
-        let text: Vec<u8> = (0..64).flat_map(|i| format!("{i:03}").into_bytes()).collect();
-        assert_eq!(stream(&events, Sent, b"000"), [(0, 240, text)]);
-        assert_eq!(events.lost("segments"), 1);
+    fn as_many_segments_as_a_call_can_have(backend) {
+        let events = capture(backend, "c, s = pair()", "os.writev(c.fileno(), [b'%04d' % i for i in range(1024)])");
+        let text: Vec<u8> = (0..1024).flat_map(|i| format!("{i:04}").into_bytes()).collect();
+        events.assert_nothing_lost();
+        assert_eq!(stream(&events, Sent, b"0000"), [(0, 4096, text)]);
+    }
+
+    fn beginning_and_end_of_a_long_call(backend) {
+        let events = capture(backend, "c, s = pair()", "
+page = b'POST / HTTP/1.1' + b'.' * 50_000 + b'the end'
+os.writev(c.fileno(), [page[i:i + 1000] for i in range(0, len(page), 1000)])
+s.recv(len(page), socket.MSG_WAITALL)
+");
+        events.assert_nothing_lost();
+        for direction in [Sent, Received] {
+            let (begin, end) = (events.one(direction, b"POST"), events.of(events.one(direction, b"POST").socket, direction)[1]);
+            assert_eq!((begin.position, begin.bytes.len()), (0, 12 << 10));
+            assert_eq!(begin.original_len + end.original_len, 50_022);
+            assert_eq!((end.position, end.bytes.len() as u64), (50_022 - (4 << 10), end.original_len));
+            assert!(end.bytes.ends_with(b"...the end"));
+        }
+    }
+
+    fn http2_calls_are_copied_whole(backend) {
+        let events = capture(backend, "c, s = pair()", "
+call = b'PRI * HTTP/2.0\\r\\n' + bytes(i % 251 for i in range(200_000))
+c.send(b'PRI * HTTP/2.0\\r\\n'); s.recv(100)
+os.writev(c.fileno(), [call[i:i + 7_777] for i in range(0, len(call), 7_777)])
+s.recv(len(call), socket.MSG_WAITALL)
+big = threading.Thread(target=lambda: os.write(c.fileno(), call[:100] * 50_000)); big.start()
+assert len(s.recv(5_000_000, socket.MSG_WAITALL)) == 5_000_000; big.join()
+");
+        events.assert_nothing_lost();
+        let text: Vec<u8> = b"PRI * HTTP/2.0\r\n".iter().copied().chain((0..200_000u32).map(|i| (i % 251) as u8)).collect();
+        for direction in [Sent, Received] {
+            let all = events.of(events.data().next().expect("the preface").socket, Sent);
+            let all = if direction == Sent { all } else { events.data().filter(|data| data.direction == Received).collect() };
+            assert_contiguous(&all);
+            let at = |from: u64, to: u64| -> Vec<u8> {
+                all.iter().filter(|data| (from..to).contains(&data.position)).flat_map(|data| data.bytes.clone()).collect()
+            };
+            assert!(at(16, 200_032) == text, "{direction:?}");
+            // Beyond that, beginning and end: 256 times 16 KiB, a quarter of them at the end.
+            let last: Vec<_> = all.iter().filter(|data| data.position >= 200_032).collect();
+            assert_eq!(last.iter().map(|data| data.bytes.len()).sum::<usize>(), 4 << 20);
+            assert_eq!(last.iter().map(|data| data.original_len).sum::<u64>(), 5_000_000);
+            let cut: Vec<_> = last.iter().filter(|data| data.bytes.len() as u64 != data.original_len).collect();
+            assert_eq!(cut.iter().map(|data| data.position).collect::<Vec<_>>(), [200_032 + (47 << 16)]);
+        }
     }
 
     fn batches_of_messages(backend) {

@@ -12,6 +12,12 @@ use crate::stream::{DataStream, Hole, Mark, Skipped};
 /// Longest payload that is waited for as a whole. RFC 9113, 4.2 allows more, but nobody sends it outside DATA.
 const LONGEST_WHOLE: u32 = 256 << 10;
 
+/// DATA frames shorter than that are not taken for one of many of the same size.
+const SHORTEST_REPEATED: u32 = 4 << 10;
+
+/// Bytes behind a hole that are waited for, to see whether a frame begins where it should.
+const LONGEST_LEAP: usize = 64 << 10;
+
 /// What comes next.
 #[derive(Debug)]
 pub(super) enum Unit<'a> {
@@ -78,13 +84,15 @@ pub(super) struct Reader {
     allowed: u32,
     /// No byte will come any more.
     ended: bool,
+    /// The frame before this one, if that was DATA, and not the stream's last.
+    data: Option<Head>,
 }
 
 impl Reader {
     /// Of the side that sends the preface.
     pub(super) fn of_client(midstream: bool) -> Self {
         let max_frame = if midstream { LARGEST_FRAME_JOINED } else { LARGEST_FRAME };
-        Self { state: State::Preface, lent: 0, max_frame, allowed: LARGEST_FRAME, ended: false }
+        Self { state: State::Preface, lent: 0, max_frame, allowed: LARGEST_FRAME, ended: false, data: None }
     }
 
     /// Of the other side.
@@ -154,8 +162,9 @@ impl Reader {
             if !broken_off && stream.hole().is_none() {
                 return Step::Wait;
             }
-            return self.lose(stream);
+            return self.leap(stream).unwrap_or_else(|| self.lose(stream));
         };
+        self.data = None;
         if head.check(self.max_frame).is_err() {
             self.state = State::Lost { fresh: false };
             return Step::Give(Unit::Lost(Hole { len: 0, lost: false }));
@@ -221,8 +230,38 @@ impl Reader {
         self.state = State::Frame;
         match stream.last_mark() {
             Some(mark) if head.has(flag::END_STREAM) => Step::Give(Unit::End(head.stream, mark.time)),
-            _ => Step::Again,
+            _ => {
+                self.data = Some(head);
+                Step::Again
+            }
         }
+    }
+
+    /// At a frame's head there is a hole, and DATA came before it. A long body is cut into frames of one size: if behind
+    /// the hole a frame of the same stream begins just where that leads to, nothing but DATA was missed, and neither the
+    /// framing nor the header table is lost. Null if it does not.
+    fn leap(&mut self, stream: &mut DataStream) -> Option<Step> {
+        let data = self.data.filter(|data| data.length >= SHORTEST_REPEATED)?;
+        let hole = stream.hole()?;
+        let size = u64::from(data.length).saturating_add(Head::LENGTH as u64);
+        let frames = hole.len.div_ceil(size);
+        let whole = frames.saturating_mul(size);
+        let behind = usize::try_from(whole.saturating_sub(hole.len)).ok()?;
+        if behind > LONGEST_LEAP {
+            return None;
+        }
+        let bytes = stream.bytes_behind();
+        let Some(head) = bytes.get(behind..).and_then(Head::parse) else {
+            let seen = stream.position().saturating_add(hole.len).saturating_add(bytes.len() as u64);
+            let more = !self.ended && stream.end_time().is_none() && stream.tail() <= seen;
+            return more.then_some(Step::Wait);
+        };
+        if head.stream != data.stream || !sync::is_plausible(&head, self.allowed) {
+            return None;
+        }
+        stream.skip(whole);
+        let len = whole.saturating_sub(frames.saturating_mul(Head::LENGTH as u64));
+        Some(Step::Give(Unit::BodyHole(data.stream, Hole { len, lost: hole.lost })))
     }
 
     fn damaged(&mut self, stream: &mut DataStream) -> Step {

@@ -157,6 +157,44 @@ fn framing_lost_and_found() {
 }
 
 #[test]
+fn frames_of_one_size_lead_over_a_hole() {
+    let mut wire = Wire::begun();
+    wire.send(Sent, 1, &headers(1, true, GET));
+    // The status goes into the table: what follows refers to it.
+    let head = frame(kind::HEADERS, flag::END_HEADERS, 1, b"\x48\x03206");
+    let body: Vec<u8> = (0..10).flat_map(|_| data(1, false, &[b'x'; 5000])).collect();
+    let call = [head, body, data(1, true, b"end")].concat();
+    wire.cut(Received, 2, &call[..6000], call.len() as u64 - 3000);
+    // The end comes on its own, and in pieces.
+    for piece in call[call.len() - 3000..].chunks(700) {
+        wire.send(Received, 2, piece);
+    }
+    wire.send(Sent, 3, &headers(3, true, GET));
+    wire.send(Received, 4, &frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 3, b"\xbe"));
+    assert_eq!(wire.rows(), ["1 GET /cart 206 req=0 resp=50003 truncated", "3 GET /cart 206 req=0 resp=0"]);
+}
+
+#[test]
+fn frames_of_other_sizes_do_not() {
+    let mut wire = Wire::begun();
+    wire.send(Sent, 1, &headers(1, true, GET));
+    let head = frame(kind::HEADERS, flag::END_HEADERS, 1, b"\x48\x03206");
+    let body: Vec<u8> = [5000, 5000, 4999, 5000].iter().flat_map(|n| data(1, false, &vec![b'x'; *n])).collect();
+    let call = [head, body, data(1, true, b"end")].concat();
+    wire.cut(Received, 2, &call[..6000], call.len() as u64 - 3000);
+    wire.send(Received, 2, &call[call.len() - 3000..]);
+    wire.send(Sent, 3, &headers(3, true, GET));
+    wire.send(Received, 4, &frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 3, b"\xbe"));
+    wire.send(Sent, 5, &headers(5, true, GET));
+    wire.send(Received, 6, &headers(5, true, OK));
+    wire.send(Received, 7, &frame(kind::GOAWAY, 0, 0, &[0; 8]));
+    // The table may have changed in the hole: an entry from before it means nothing any more.
+    let rows = wire.rows();
+    assert!(rows.contains(&"5 GET /cart 200 req=0 resp=0".to_owned()), "{rows:?}");
+    assert!(!rows.iter().any(|row| row.starts_with("3 GET /cart 206")), "{rows:?}");
+}
+
+#[test]
 fn a_download_that_ends_in_a_hole() {
     // Of each call only the beginning is kept: the frames behind it, and the end, are never seen.
     let mut wire = Wire::begun();
