@@ -13,6 +13,7 @@ mod diff;
 mod doctor;
 mod failure;
 mod options;
+mod otlp;
 mod output;
 mod reference;
 mod run;

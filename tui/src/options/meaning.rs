@@ -14,6 +14,7 @@ use super::cli::{BackendArg, Cli, ColorArg, Command, CoverageArg, ExploreArgs, F
 use super::config::Config;
 use super::is_dash;
 use crate::failure::Failure;
+use crate::otlp;
 
 /// What to do.
 pub(crate) enum Invocation {
@@ -58,6 +59,8 @@ pub(crate) struct Explore {
     pub(crate) color: bool,
     pub(crate) verbose: u8,
     pub(crate) log: Option<PathBuf>,
+    /// Null: nothing is exported.
+    pub(crate) otlp: Option<otlp::Settings>,
     /// Saved queries: name and text.
     pub(crate) saved: Vec<(String, String)>,
     /// The options that chose what is watched, as typed.
@@ -142,7 +145,12 @@ pub(crate) struct Files {
 }
 
 /// What was typed -> what it means.
-pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocation, Failure> {
+pub(super) fn resolve(
+    cli: Cli,
+    config: Config,
+    place: Place,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Invocation, Failure> {
     let invocation = match cli.command {
         None => {
             let live = live(&cli.explore, cli.run);
@@ -150,7 +158,7 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
                 true => Input::Live(live),
                 false => Input::Files(files(&cli.explore, &live)?),
             };
-            Invocation::Explore(Box::new(explore(cli.explore, input, config, place)?))
+            Invocation::Explore(Box::new(explore(cli.explore, input, config, place, environment)?))
         }
         Some(Command::Demo(demo)) => {
             if !demo.explore.read.is_empty() {
@@ -163,7 +171,7 @@ pub(super) fn resolve(cli: Cli, config: Config, place: Place) -> Result<Invocati
                 return Err(Failure::usage("`demo` watches its own processes: leave out --pid, --comm and the like"));
             }
             let input = Input::Demo { seed: demo.seed, recorded: demo.recorded, live };
-            Invocation::Explore(Box::new(explore(demo.explore, input, config, place)?))
+            Invocation::Explore(Box::new(explore(demo.explore, input, config, place, environment)?))
         }
         Some(Command::Doctor { json, pid }) => Invocation::Doctor { json, pid },
         Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
@@ -241,7 +249,13 @@ fn files(args: &ExploreArgs, live: &Live) -> Result<Files, Failure> {
     Ok(Files { paths: args.read.clone(), tls_keys: args.tls_keys.clone() })
 }
 
-fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Result<Explore, Failure> {
+fn explore(
+    args: ExploreArgs,
+    input: Input,
+    config: Config,
+    place: Place,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Explore, Failure> {
     if args.tls_keys.is_some() && !matches!(input, Input::Files(_)) {
         return Err(Failure::usage(
             "--tls-keys opens captures; live, plaintext comes from the TLS libraries themselves\n\n\
@@ -249,6 +263,14 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         ));
     }
     refuse_unbuilt(&args)?;
+    let asked = otlp::Asked {
+        endpoint: args.otlp.clone(),
+        keep: args.otlp_keep.clone(),
+        query_text: args.otlp_query_text,
+        db_server: args.otlp_db_server,
+        listen: args.metrics_listen.clone(),
+    };
+    let otlp = otlp::Settings::read(&asked, environment).map_err(Failure::usage)?;
     let filters = filters(&args);
     let view = view(&args, &input, place)?;
     let output = output(&args, &view, place)?;
@@ -295,6 +317,7 @@ fn explore(args: ExploreArgs, input: Input, config: Config, place: Place) -> Res
         color,
         verbose: args.verbose,
         log: args.log,
+        otlp,
         saved: config.queries,
         filters,
     })
@@ -329,7 +352,9 @@ fn view(args: &ExploreArgs, input: &Input, place: Place) -> Result<View, Failure
             query::Query::parse(text).map_err(|error| wrong_query(&error.render(text, 100, color(args, place))))?;
         return Ok(View::Query(query));
     }
-    let written = args.snapshot.is_some() || args.record.is_some();
+    // Somewhere the rows go, even if nobody looks at them.
+    let written =
+        args.snapshot.is_some() || args.record.is_some() || args.otlp.is_some() || args.metrics_listen.is_some();
     if args.headless || (written && matches!(input, Input::Files(_))) {
         return Ok(View::Headless);
     }
@@ -389,14 +414,7 @@ fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
 
 /// Options that are accepted by name, and are not built yet: refused rather than ignored.
 fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 6] = [
-        ("--max-cpu", args.max_cpu.is_some()),
-        ("--otlp", args.otlp.is_some()),
-        ("--otlp-keep", args.otlp_keep.is_some()),
-        ("--otlp-query-text", args.otlp_query_text),
-        ("--otlp-db-server", args.otlp_db_server),
-        ("--metrics-listen", args.metrics_listen.is_some()),
-    ];
+    let unbuilt: [(&str, bool); 1] = [("--max-cpu", args.max_cpu.is_some())];
     match unbuilt.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(Failure::usage(format!("{name} is not built yet in this version"))),
         None => Ok(()),

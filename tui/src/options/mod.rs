@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 pub(crate) use meaning::{CoverageStyle, Explore, Files, Input, Invocation, Keep, Live, Output, Terminals, View};
+pub(crate) use values::duration;
 
 use crate::failure::Failure;
 
@@ -42,7 +43,8 @@ pub(crate) fn parse(
     let no_color = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = environment("TERM").is_some_and(|term| term == "dumb");
     let place = meaning::Place { terminals, no_color, dumb };
-    meaning::resolve(layered.cli, layered.config, place).map(|invocation| Parsed::Run(Box::new(invocation)))
+    let text = |name: &str| environment(name)?.into_string().ok();
+    meaning::resolve(layered.cli, layered.config, place, &text).map(|invocation| Parsed::Run(Box::new(invocation)))
 }
 
 /// A path of which `-` means a standard stream.

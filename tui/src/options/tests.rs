@@ -98,7 +98,8 @@ fn contradictions_say_what_would_be_right() {
     assert!(usage(&["--format", "json"]).contains("-q"));
     assert!(usage(&["--for", "5"]).contains("5s"));
     assert!(usage(&["--protocol", "smtp", "-q", "http"]).contains("pgsql"));
-    assert!(usage(&["-q", "http", "--otlp"]).contains("not built yet"));
+    assert!(usage(&["-q", "http", "--otlp-keep", "errors"]).contains("try: --otlp with it"));
+    assert!(usage(&["-q", "http", "--otlp", "localhost:4317"]).contains("try: http://localhost:4317"));
     assert!(usage(&[]).contains("terminal"));
     assert!(usage(&["demo", "--read", "x"]).contains("--read FILE"));
 }

@@ -44,7 +44,11 @@ impl Summary {
             truncated: coverage.truncated,
             shed: 0,
             evicted: engine.evicted(),
-            losses: coverage.losses.iter().map(|loss| (loss.cause.to_string(), loss.events, loss.bytes)).collect(),
+            losses: engine
+                .losses()
+                .into_iter()
+                .map(|loss| (loss.cause.into_owned(), loss.events, loss.bytes))
+                .collect(),
             source,
         }
     }

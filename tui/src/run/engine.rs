@@ -1,11 +1,14 @@
 //! Events in, rows in the store out: the part of a run that is the same for every input and every view.
 
+use std::time::Duration;
+
 use protocols::event::{Lost, SocketEvent, Timestamp};
 use protocols::record::{Common, Record, Role};
-use protocols::tracker::{Coverage, InFlight, Trackers};
+use protocols::tracker::{Coverage, InFlight, Loss, Trackers};
 use query::{Context, ProbeRow, Snapshot, Store, StoreOptions};
 
 use crate::options::Keep;
+use crate::otlp::Tap;
 
 /// Trackers and store of one session.
 pub(crate) struct Engine {
@@ -20,6 +23,10 @@ pub(crate) struct Engine {
     merged: Option<Coverage>,
     /// What was in flight when the input ended.
     ended: Option<Vec<InFlight>>,
+    /// Where rows go beside the store.
+    tap: Option<Tap>,
+    /// Events taken in.
+    events: u64,
 }
 
 impl Engine {
@@ -37,7 +44,14 @@ impl Engine {
             counts: Counts::default(),
             merged: None,
             ended: None,
+            tap: None,
+            events: 0,
         }
+    }
+
+    /// Every row goes there too from now on.
+    pub(crate) fn export_to(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
     }
 
     /// Takes one event.
@@ -47,13 +61,39 @@ impl Engine {
             self.node = session.node.as_deref().map(str::to_owned);
             self.kernel = session.kernel.as_deref().map(str::to_owned);
         }
-        let Self { trackers, store, counts, .. } = self;
-        trackers.handle(event, &mut |record| keep(store, counts, record));
+        let Self { trackers, store, counts, tap, .. } = self;
+        trackers.handle(event, &mut |record| keep(store, counts, tap.as_ref(), record));
+        self.events = self.events.saturating_add(1);
+        if self.events.is_multiple_of(TELL_EVERY) {
+            self.tell();
+        }
+    }
+
+    /// Tells the exporter how explore itself is doing.
+    fn tell(&self) {
+        if let Some(tap) = &self.tap {
+            tap.condition(self.events, self.node.as_deref(), &self.coverage().losses);
+        }
+    }
+
+    /// Sends what is still to be exported, for so long at most (null: until all is sent or given up).
+    pub(crate) fn finish_export(&mut self, limit: Option<Duration>, stopped: &mut dyn FnMut() -> bool) {
+        self.tell();
+        if let Some(tap) = &mut self.tap {
+            tap.finish(limit, stopped);
+        }
+    }
+
+    /// What was lost, on the way here and on the way out.
+    pub(crate) fn losses(&self) -> Vec<Loss> {
+        let mut losses = self.coverage().losses.clone();
+        losses.extend(self.tap.iter().flat_map(Tap::losses));
+        losses
     }
 
     /// Takes a row that was made elsewhere.
     pub(crate) fn append(&mut self, record: Record) {
-        keep(&mut self.store, &mut self.counts, record);
+        keep(&mut self.store, &mut self.counts, self.tap.as_ref(), record);
     }
 
     /// A moment that belongs to the session.
@@ -91,8 +131,8 @@ impl Engine {
     /// The input has ended.
     pub(crate) fn finish(&mut self) {
         self.ended = Some(self.trackers.in_flight());
-        let Self { trackers, store, counts, .. } = self;
-        trackers.finish(&mut |record| keep(store, counts, record));
+        let Self { trackers, store, counts, tap, .. } = self;
+        trackers.finish(&mut |record| keep(store, counts, tap.as_ref(), record));
     }
 
     /// The store itself, for snapshot files that are read into it.
@@ -103,7 +143,7 @@ impl Engine {
     /// All rows as of now, with the tables that are states rather than rows.
     pub(crate) fn snapshot(&mut self, probes: Vec<ProbeRow>) -> Snapshot {
         self.store.set_inflight(self.ended.clone().unwrap_or_else(|| self.trackers.in_flight()));
-        self.store.set_loss(self.coverage().losses.clone());
+        self.store.set_loss(self.losses());
         self.store.set_probes(probes);
         self.store.snapshot()
     }
@@ -168,7 +208,10 @@ struct Counts {
     errors: u64,
 }
 
-fn keep(store: &mut Store, counts: &mut Counts, record: Record) {
+fn keep(store: &mut Store, counts: &mut Counts, tap: Option<&Tap>, record: Record) {
+    if let Some(tap) = tap {
+        tap.take(&record);
+    }
     if let Some(common) = common(&record) {
         counts.rows = counts.rows.saturating_add(1);
         counts.gaps = counts.gaps.saturating_add(u64::from(common.gap));
@@ -192,6 +235,8 @@ pub(super) fn common(record: &Record) -> Option<&Common> {
     }
 }
 
+/// After so many events the exporter is told how explore is doing.
+const TELL_EVERY: u64 = 512;
 /// Tables whose rows are exchanges.
 const EXCHANGES: [&str; 5] = ["http", "grpc", "pgsql", "dns", "tls"];
 

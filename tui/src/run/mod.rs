@@ -35,6 +35,7 @@ pub(crate) use signals::Signal;
 
 use crate::failure::{self, Failure};
 use crate::options::{Explore, Input, View};
+use crate::otlp::{Settings, Tap};
 use crate::output::{self, Rows};
 
 /// Runs what the options ask for; returns the exit code.
@@ -96,6 +97,7 @@ fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failu
     let mut run = Run::new(explore, left.opened, None, signals.clone());
     run.failure = left.failure;
     run.signalled = left.signalled;
+    run.finish_export();
     let cut_off = run.signalled.is_some_and(|code| code != INTERRUPTED);
     if let Some(path) = last_session::path().filter(|_| cut_off) {
         run.snapshot(&path, true);
@@ -119,7 +121,11 @@ fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
         }
         None => None,
     };
-    match &explore.input {
+    let file = matches!(explore.input, Input::Files(_));
+    let routes = explore.keep.tracker.routes.clone();
+    let start = |settings: &Settings| Tap::start(settings.clone(), routes, file);
+    let tap = explore.otlp.as_ref().map(start).transpose()?;
+    let mut opened = match &explore.input {
         Input::Live(live) => {
             let stdout = match &explore.view {
                 View::Screen => Stdout::File(command_output()),
@@ -129,9 +135,13 @@ fn open(explore: &Explore, query: bool) -> Result<Opened, Failure> {
             open::live(live, &explore.keep, tee, stdout)
                 .map_err(|failure| if query && failure.code > 125 { Failure::usage(failure.text) } else { failure })
         }
-        Input::Files(files) => open::files(files, &explore.keep, tee, query || explore.snapshot.is_some()),
+        Input::Files(files) => {
+            return open::files(files, &explore.keep, tee, query || explore.snapshot.is_some(), tap);
+        }
         Input::Demo { seed, recorded, live } => open::demo(explore, *seed, *recorded, live, tee),
-    }
+    }?;
+    opened.engine.export_to(tap);
+    Ok(opened)
 }
 
 /// All rows of files.
@@ -142,7 +152,7 @@ pub(crate) fn load(paths: &[std::path::PathBuf]) -> Result<query::Snapshot, Fail
     let tracker = protocols::tracker::Config::default();
     let keep = crate::options::Keep { tracker, memory: u64::MAX, retain: None };
     let files = crate::options::Files { paths: paths.to_vec(), tls_keys: None };
-    let mut opened = open::files(&files, &keep, None, true)?;
+    let mut opened = open::files(&files, &keep, None, true, None)?;
     if let Some(damage) = opened.damage {
         return Err(damage);
     }
@@ -187,6 +197,7 @@ impl Run {
             command.end();
         }
         self.opened.engine.finish();
+        self.finish_export();
         self.print_the_end();
         if let Some(path) = self.explore.snapshot.clone() {
             self.snapshot(&path, self.explore.force);
@@ -321,6 +332,14 @@ impl Run {
         }
     }
 
+    /// A file is exported to its end, unless the user says that it is enough.
+    fn finish_export(&mut self) {
+        let file = matches!(self.explore.input, Input::Files(_));
+        let signals = self.signals.clone();
+        let limit = if file && self.signalled.is_none() { None } else { Some(EXPORT) };
+        self.opened.engine.finish_export(limit, &mut || signals.try_iter().any(|s| matches!(s, Signal::End(_))));
+    }
+
     fn print_the_end(&mut self) {
         let Some(printer) = &mut self.printer else { return };
         if let Err(failure) = printer.finish(&mut self.opened.engine, self.opened.reader.as_ref()) {
@@ -418,6 +437,8 @@ const TICK: Duration = Duration::from_millis(10);
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long detaching the hooks may take: the kernel waits for every CPU, for each of them.
 const DETACH: Duration = Duration::from_secs(10);
+/// How long what was seen live is still exported at the end.
+const EXPORT: Duration = Duration::from_secs(5);
 /// When `inflight`, `probes` and `loss` are printed without `--for`.
 const STATES_AFTER: Duration = Duration::from_secs(2);
 /// How long is read on after COMMAND has ended.

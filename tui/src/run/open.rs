@@ -20,6 +20,7 @@ use super::{merge, pace};
 use crate::demo::{Demo, RECORDING};
 use crate::failure::{Failure, UNSUPPORTED};
 use crate::options::{Explore, Files, Keep, Live, View, is_dash};
+use crate::otlp::Tap;
 use crate::output;
 
 /// What a run looks at.
@@ -154,8 +155,15 @@ pub(crate) fn demo(explore: &Explore, seed: u64, recorded: bool, live: &Live, te
 ///
 /// # Errors
 /// When a file cannot be opened, or is of no known kind.
-pub(crate) fn files(files: &Files, keep: &Keep, tee: Tee, everything: bool) -> Result<Opened, Failure> {
+pub(crate) fn files(
+    files: &Files,
+    keep: &Keep,
+    tee: Tee,
+    everything: bool,
+    tap: Option<Tap>,
+) -> Result<Opened, Failure> {
     let mut engine = Engine::new(keep, everything);
+    engine.export_to(tap);
     let mut damage = None;
     let mut reader = None;
     let paths = expand(&files.paths)?;

@@ -1,0 +1,9 @@
+//! What the real binary exports, as the official services of the protocol receive it. No privilege needed.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test that panics has failed")]
+
+mod collector;
+mod program;
+mod received;
+mod sampling;
+mod trouble;
+mod workload;
