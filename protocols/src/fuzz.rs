@@ -1,13 +1,60 @@
-//! Entry points for fuzzing: any bytes, through everything that meets bytes from outside. None may panic, whatever comes.
+//! Entry points for fuzzing: any bytes, through everything that meets bytes from outside. None may panic, whatever comes,
+//! hold more memory than its bounds, or give other rows because the bytes came in other pieces.
 //!
-//! Unit tests call them over the corpora; a cargo-fuzz target is one line around each.
+//! [`TARGETS`] are what `fuzz/run` runs under libFuzzer; the unit tests here run the same over mutated seeds, and over
+//! everything that was ever found (`fixtures/fuzz/TARGET`).
+
+mod events;
+mod parts;
+mod script;
+#[cfg(test)]
+mod tests;
 
 use crate::event::{
     Data, Direction, Endpoint, Open, Session, SocketEvent, SocketId, Source, Timestamp, Transport, Vantage,
 };
 use crate::record::Record;
 use crate::tracker::{Config, Limits, Trackers};
-use crate::{content, redact, trace};
+use crate::{content, dns, http1, http2, pgsql, redact, tls, trace};
+
+pub use events::events;
+pub use parts::{grpc, grpc_web, hpack, messages, sql};
+pub use script::{Move, datagrams, session, write};
+
+/// A name, and what is done with the bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// What is fuzzed.
+pub const TARGETS: &[Target] = &[
+    ("http1", |bytes| session(http1::PROTOCOL, bytes)),
+    ("http2", |bytes| session(http2::PROTOCOL, bytes)),
+    ("hpack", hpack),
+    ("grpc", grpc),
+    ("grpc_web", grpc_web),
+    ("pgsql", |bytes| session(pgsql::PROTOCOL, bytes)),
+    ("sql", sql),
+    ("dns", |bytes| {
+        messages(bytes);
+        datagrams(bytes);
+        session(dns::PROTOCOL, bytes);
+    }),
+    ("tls", |bytes| session(tls::PROTOCOL, bytes)),
+    ("text", text),
+    ("infer", |bytes| {
+        connection(bytes);
+        datagram(bytes);
+    }),
+    ("events", events),
+];
+
+/// One of [`TARGETS`], by its name.
+pub fn run(target: &str, bytes: &[u8]) {
+    let known = TARGETS.iter().find(|(name, _)| *name == target);
+    debug_assert!(known.is_some(), "no target {target}");
+    if let Some((_, fuzz)) = known {
+        fuzz(bytes);
+    }
+}
 
 /// A TCP connection: the bytes come as requests, as responses, and as both, whole and in small pieces, from the beginning
 /// and joined in the middle. Returns how many rows that gave.
@@ -16,7 +63,7 @@ pub fn connection(bytes: &[u8]) -> usize {
     for midstream in [false, true] {
         for chunk in [usize::MAX, 97] {
             for ways in [&[Direction::Sent][..], &[Direction::Received], &[Direction::Sent, Direction::Received]] {
-                rows = rows.saturating_add(run(bytes, midstream, chunk, ways, Transport::Tcp));
+                rows = rows.saturating_add(rows_of(bytes, midstream, chunk, ways, Transport::Tcp));
             }
         }
     }
@@ -25,7 +72,7 @@ pub fn connection(bytes: &[u8]) -> usize {
 
 /// A UDP socket: one datagram each way.
 pub fn datagram(bytes: &[u8]) -> usize {
-    run(bytes, false, usize::MAX, &[Direction::Sent, Direction::Received], Transport::Udp)
+    rows_of(bytes, false, usize::MAX, &[Direction::Sent, Direction::Received], Transport::Udp)
 }
 
 /// What is done to headers, bodies and statements beside parsing them.
@@ -52,7 +99,7 @@ pub fn text(bytes: &[u8]) {
     redact::record(&mut Record::Pgsql(Box::new(crate::record::Pgsql { query, ..Default::default() })), false);
 }
 
-fn run(bytes: &[u8], midstream: bool, chunk: usize, ways: &[Direction], transport: Transport) -> usize {
+fn rows_of(bytes: &[u8], midstream: bool, chunk: usize, ways: &[Direction], transport: Transport) -> usize {
     let time = Timestamp(1);
     let socket = SocketId(1);
     let limits = Limits { stream_bytes: 1 << 16, ..Limits::default() };
@@ -84,31 +131,4 @@ fn run(bytes: &[u8], midstream: bool, chunk: usize, ways: &[Direction], transpor
     }
     take(SocketEvent::Close { time, socket });
     rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_gives_rows() {
-        // Eight times: whole and in pieces, from the beginning and joined, as requests and on both sides; and connections.
-        assert!(connection(b"GET / HTTP/1.1\r\n\r\n") >= 8 + 12);
-    }
-
-    #[test]
-    #[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
-    fn malformed_http_is_survived() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora/h2o-fuzz-corpus");
-        let mut count = 0;
-        for folder in ["http1-corpus", "http2-corpus"] {
-            for file in std::fs::read_dir(format!("{corpus}/{folder}")).unwrap() {
-                let bytes = std::fs::read(file.unwrap().path()).unwrap();
-                connection(&bytes);
-                text(&bytes);
-                count += 1;
-            }
-        }
-        assert!(count > 1500, "{count}");
-    }
 }

@@ -49,6 +49,18 @@ fn mutate(bytes: &mut Vec<u8>, numbers: &mut Numbers) {
     }
 }
 
+/// What `fuzz/run` found, and what it starts from.
+#[test]
+fn every_seed_and_finding() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/fuzz/captures");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for path in files {
+        eprintln!("{}", path.display());
+        fuzz::file(&std::fs::read(path).unwrap());
+    }
+}
+
 #[test]
 fn files_that_are_nearly_right_make_no_panic() {
     let rounds = std::env::var("EXPLORE_FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
