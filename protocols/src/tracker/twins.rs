@@ -2,8 +2,11 @@
 //!
 //! Both ends of a connection name the same two ports. On connections that were seen from their beginning the request
 //! stands at the same position in both; on others the oldest that has no twin yet is taken, if it began about then.
+//!
+//! A call is told of when it returns: a server may have taken a datagram and answered it before its client's `sendto` is
+//! known. The client's row then still names the server's, which is all that counting needs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::event::{Address, Endpoint, SocketId, Timestamp, Transport};
 use crate::record::Role;
@@ -13,6 +16,9 @@ const MOST_APART: u64 = 1_000_000_000;
 
 /// Most exchanges of one pair of ports that wait for a twin.
 const MOST_WAITING: usize = 4096;
+
+/// Most answered datagrams whose sender may still turn up.
+const MOST_ANSWERED: usize = 256;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Ports {
@@ -70,6 +76,8 @@ fn same(one: Option<&Address>, other: Option<&Address>) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Twins {
     waiting: HashMap<Ports, Vec<Sight>>,
+    /// Over, and without a twin, the latest first.
+    answered: VecDeque<Sight>,
 }
 
 impl Twins {
@@ -78,6 +86,12 @@ impl Twins {
         let waiting = self.waiting.entry(sight.ports()?).or_default();
         if let Some(at) = waiting.iter().position(|other| other.mirrors(&sight)) {
             return Some(waiting.remove(at).id);
+        }
+        if sight.transport == Transport::Udp && sight.role == Role::Client {
+            let close = |other: &Sight| other.time.since(sight.time).max(sight.time.since(other.time)) <= MOST_APART;
+            if let Some(at) = self.answered.iter().position(|other| other.mirrors(&sight) && close(other)) {
+                return self.answered.remove(at).map(|other| other.id);
+            }
         }
         if waiting.len() < MOST_WAITING {
             waiting.push(sight);
@@ -89,7 +103,12 @@ impl Twins {
     pub(super) fn forget(&mut self, sight: &Sight) {
         let Some(ports) = sight.ports() else { return };
         let Some(waiting) = self.waiting.get_mut(&ports) else { return };
+        let before = waiting.len();
         waiting.retain(|other| other.id != sight.id);
+        if waiting.len() < before && sight.transport == Transport::Udp && sight.role == Role::Server {
+            self.answered.truncate(MOST_ANSWERED);
+            self.answered.push_front(sight.clone());
+        }
         if waiting.is_empty() {
             self.waiting.remove(&ports);
         }
@@ -136,6 +155,22 @@ mod tests {
         assert_eq!(twins.meet(far), None);
         let wildcard = Sight { local: Endpoint { address: None, port: Some(80) }, ..sight(3, Role::Server, 0) };
         assert_eq!(twins.meet(wildcard), Some(1));
+    }
+
+    #[test]
+    fn a_datagram_may_be_answered_before_its_sender_is_heard_of() {
+        let mut twins = Twins::default();
+        let datagram = |id, role, position| Sight { transport: Transport::Udp, ..sight(id, role, position) };
+        for id in 1..=600 {
+            let server = datagram(id, Role::Server, id);
+            assert_eq!(twins.meet(server.clone()), None);
+            twins.forget(&server);
+        }
+        assert!(twins.answered.len() <= MOST_ANSWERED + 1);
+        assert_eq!(twins.meet(datagram(601, Role::Client, 600)), Some(600));
+        assert_eq!(twins.meet(datagram(602, Role::Client, 600)), None);
+        let late = Sight { time: Timestamp(5_000_000_000), ..datagram(603, Role::Client, 599) };
+        assert_eq!(twins.meet(late), None);
     }
 
     #[test]
