@@ -12,6 +12,8 @@
 //! * What was prepared and never executed is no row, unless it failed; neither is what the server skipped after an error.
 //! * A login is one `STARTUP` row, from the start-up message to ReadyForQuery or the error that refuses it; `AUTH` where
 //!   the start-up message was not seen. A request to cancel is a `CANCEL` row without an answer.
+//! * A FATAL error that answers nothing (57P01 at shutdown, 25P03 and 57P05 at time-outs) is a row without an operation and
+//!   without `latency`, so that connections that were ended can be counted by `sqlstate`.
 //! * Passwords, keys, rows and COPY data are stepped over, never read.
 //!
 //! Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol".

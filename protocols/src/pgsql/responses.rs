@@ -1,11 +1,12 @@
 //! What the server says.
 
 use super::content;
-use super::exchange::Txn;
+use super::exchange::{Open, Txn};
 use super::read::Message;
 use super::talk::{Expect, Place, Rest, Talk};
 use crate::event::Timestamp;
-use crate::session::Sink;
+use crate::record::Record;
+use crate::session::{Sink, Timing};
 
 impl Talk {
     /// A message of the server.
@@ -271,8 +272,7 @@ impl Talk {
         let end = message.end.time;
         let front = self.queue.front().map(|place| (&place.expect, place.exchange));
         match front {
-            // Nothing was asked: the server ends the connection, or a time-out of its own does.
-            None | Some((Expect::Unseen | Expect::CopyEnd, _)) => {}
+            None | Some((Expect::Unseen | Expect::CopyEnd, _)) => self.fail_unasked(message, failure, sink),
             Some((Expect::Startup, id)) => {
                 self.count(id, message);
                 self.queue.pop_front();
@@ -301,6 +301,28 @@ impl Talk {
             Some((Expect::Sync { .. }, _)) => self.fail_sync(message, failure, sink),
             Some(_) => self.fail_batch(message, failure, sink),
         }
+    }
+
+    /// Nothing was asked: the server ends the connection (shutting down, or at a time-out of its own), and no statement
+    /// would tell. Other errors answer requests that were not seen.
+    fn fail_unasked(&mut self, message: &Message<'_>, failure: content::Failure, sink: &mut Sink<'_>) {
+        if !matches!(failure.severity.as_deref(), Some("FATAL" | "PANIC")) {
+            return;
+        }
+        let start = message.start.time;
+        let id = sink.begin(self.begin_of(message, 0));
+        let idle_before = match self.ready {
+            Some((time, Txn::Open | Txn::Failed)) if time <= start => Some(start.since(time)),
+            _ => None,
+        };
+        let mut open = Open { id, request_start: start, failure: Some(failure), idle_before, ..Open::default() };
+        open.answer(message);
+        let mut exchange = open.finish(&self.identity, false);
+        exchange.timing = Timing { request_start: start, ..Timing::default() };
+        if let Record::Pgsql(row) = &mut exchange.record {
+            row.req_bytes = None;
+        }
+        sink.finish(exchange);
     }
 
     fn fail_query(&mut self, message: &Message<'_>, failure: content::Failure, sink: &mut Sink<'_>) {

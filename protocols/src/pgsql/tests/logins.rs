@@ -104,3 +104,41 @@ fn a_login_joined_at_its_password_is_an_auth_row() {
     assert_eq!(outcome.summary(), ["AUTH | - | - | idle", "SELECT 1 | SELECT 1 | 1 | idle"]);
     assert!(!format!("{outcome:?}").contains("hunter2"));
 }
+
+/// An ErrorResponse as the server sends it at time-outs and at shutdown.
+fn fatal(code: &str) -> Vec<u8> {
+    let fields = [("S", "FATAL"), ("V", "FATAL"), ("C", code), ("M", "terminating connection")];
+    let mut body: Vec<u8> = fields.iter().flat_map(|(field, value)| text(&format!("{field}{value}"))).collect();
+    body.push(0);
+    message(b'E', &body)
+}
+
+#[test]
+fn a_connection_that_the_server_ends_is_a_row() {
+    let outcome = talk(&[
+        (C, startup(&[("user", "ann"), ("database", "shop")])),
+        (S, [message(b'R', &[0; 4]), ready(b'I')].concat()),
+        (C, query("BEGIN")),
+        (S, [complete("BEGIN"), ready(b'T')].concat()),
+        (S, fatal("25P03")),
+    ]);
+    let rows = outcome.rows();
+    assert_eq!(rows.len(), 3);
+    let row = rows[2];
+    assert_eq!((row.sqlstate.as_deref(), row.severity.as_deref()), (Some("25P03"), Some("FATAL")));
+    assert_eq!((row.database.as_deref(), &row.operation, &row.query), (Some("shop"), &None, &None));
+    assert_eq!((row.idle_before, row.req_bytes), (Some(1000), None));
+    assert_eq!(outcome.exchanges[2].timing.response_end, None, "nobody asked: no latency");
+}
+
+#[test]
+fn a_statement_that_dies_with_its_connection_is_one_row() {
+    let outcome = talk(&[
+        (C, startup(&[("user", "ann")])),
+        (S, [message(b'R', &[0; 4]), ready(b'I')].concat()),
+        (C, query("select pg_sleep(9)")),
+        (S, fatal("57P01")),
+    ]);
+    let codes: Vec<_> = outcome.rows().iter().map(|row| (row.operation.clone(), row.sqlstate.clone())).collect();
+    assert_eq!(codes[1..], [(Some("SELECT".to_owned()), Some("57P01".to_owned()))]);
+}
