@@ -4,8 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+mod cluster;
+mod dns;
 mod explore;
 mod peers;
+mod pgsql;
 mod privileges;
 mod protocols;
 mod scenarios;

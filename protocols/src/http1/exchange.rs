@@ -63,7 +63,8 @@ impl Pending {
         let http = &mut self.http;
         let connect = line.method == "CONNECT";
         http.method = Some(line.method);
-        http.version = line.version;
+        // An answer that came first may have told it.
+        http.version = line.version.or(http.version.take());
         // RFC 9112, 3.2.2: the target's authority overrides the Host field.
         http.host = line.target.authority.or_else(|| head::value(&headers, "host").map(str::to_owned));
         let observed = if secure { "https" } else { "http" };

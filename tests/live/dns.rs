@@ -1,0 +1,121 @@
+//! DNS, against the servers' own logs.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use crate::explore::{Explore, counted, plain, read, text};
+use crate::peers::{Peer, free_port, script, wait_for_port};
+
+/// dnsmasq under kdig: names, types and codes as dnsmasq logs them; UDP and TCP.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn dns_questions_are_those_of_the_servers_log() {
+    let folder = tempdir().unwrap();
+    let port = free_port().to_string();
+    let log = folder.path().join("queries");
+    let arguments = [
+        "--no-daemon".to_owned(),
+        "--no-resolv".to_owned(),
+        "--no-hosts".to_owned(),
+        "--bind-interfaces".to_owned(),
+        "--listen-address=127.0.0.1".to_owned(),
+        format!("--port={port}"),
+        "--local=/test/".to_owned(),
+        "--user=root".to_owned(),
+        "--conf-file=/dev/null".to_owned(),
+        "--address=/a.test/10.1.2.3".to_owned(),
+        "--host-record=h.test,10.9.8.7,fd00::7".to_owned(),
+        "--txt-record=t.test,hello world".to_owned(),
+        "--cname=c.test,h.test".to_owned(),
+        "--log-queries".to_owned(),
+        format!("--log-facility={}", text(&log)),
+    ];
+    let server = Peer::start(folder.path(), "dnsmasq", Command::new("dnsmasq").args(&arguments));
+    wait_for_port(port.parse().unwrap());
+    let pid = server.pid();
+    let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", "dns"]);
+    let ask = |arguments: &[&str]| {
+        let output = Command::new("kdig").args(["@127.0.0.1", "-p", &port]).args(arguments).output().unwrap();
+        assert!(output.status.success());
+    };
+    for name in ["a.test", "h.test", "c.test", "none.test"] {
+        ask(&[name, "A"]);
+        ask(&[name, "AAAA"]);
+    }
+    ask(&["t.test", "TXT"]);
+    ask(&["+tcp", "h.test", "A"]);
+    let finished = explore.stop();
+    finished.assert_whole();
+    let logged = read(&log);
+    let truth = dnsmasq_log(&logged);
+    assert_eq!(truth.values().sum::<usize>(), 10, "{logged}");
+    assert_eq!(finished.count(&["name", "type"]), truth);
+    let answers = |name: &str, kind: &str| {
+        let row = finished.rows.iter().find(|row| row["name"] == name && row["type"] == kind).unwrap();
+        (row["rcode"].clone(), row["answers"].clone())
+    };
+    assert_eq!(answers("a.test", "A"), (json!("NOERROR"), json!(["10.1.2.3"])));
+    assert_eq!(answers("h.test", "AAAA"), (json!("NOERROR"), json!(["fd00::7"])));
+    assert_eq!(answers("c.test", "A"), (json!("NOERROR"), json!(["h.test.", "10.9.8.7"])));
+    assert_eq!(answers("t.test", "TXT"), (json!("NOERROR"), json!(["\"hello world\""])));
+    assert_eq!(answers("none.test", "A").0, json!("NXDOMAIN"));
+    let tcp = finished.rows.iter().filter(|row| row["transport"] == "tcp").count();
+    assert_eq!(tcp, 1);
+}
+
+/// kdig asks unbound, unbound asks dnsmasq: client, forwarder and server in one capture, UDP and, for an answer that is too
+/// long, TCP. Every question is a row at both of its ends, and the two name each other.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn a_forwarder_answers_and_asks() {
+    let folder = tempdir().unwrap();
+    let (front, back) = (free_port().to_string(), free_port().to_string());
+    let peer = script("dns_chain.sh");
+    let arguments = ["-q", "dns", "--format", "json", "--", "bash", text(&peer), text(folder.path()), &front, &back];
+    let finished = Explore::spawn(folder.path(), &arguments).finish();
+    finished.assert_whole();
+    let asked = unbound_log(&folder.path().join("unbound.log"));
+    let forwarded = dnsmasq_log(&read(&folder.path().join("dnsmasq.log")));
+    assert_eq!((asked.values().sum::<usize>() >= 10, forwarded.values().sum::<usize>() >= 10), (true, true));
+    let rows = |process: &str, role: &str| {
+        let rows = finished.rows.iter().filter(|row| row["process"] == process && row["role"] == role);
+        counted(rows.map(|row| ["name", "type"].map(|column| plain(&row[column])).to_vec()))
+    };
+    assert_eq!(rows("kdig", "client"), asked);
+    assert_eq!(rows("unbound", "server"), asked);
+    assert_eq!(rows("unbound", "client"), forwarded);
+    assert_eq!(rows("dnsmasq", "server"), forwarded);
+    let by_id = |id: &Value| finished.rows.iter().find(|row| row["id"] == *id);
+    for row in &finished.rows {
+        let twin = by_id(&row["twin"]).unwrap_or_else(|| panic!("no twin: {row}"));
+        assert_eq!(twin["twin"], row["id"]);
+        assert_eq!((&twin["name"], &twin["dns_id"], &twin["rcode"]), (&row["name"], &row["dns_id"], &row["rcode"]));
+    }
+    let of_big = |transport: &str| {
+        let mut rows =
+            finished.rows.iter().filter(|row| row["name"] == "big.corp.example" && row["transport"] == transport);
+        rows.all(|row| (row["answers"].as_array().map_or(0, Vec::len) == 1) == (transport == "tcp"))
+    };
+    assert!(of_big("udp") && of_big("tcp"), "a truncated answer is empty, the one over TCP whole");
+}
+
+fn dnsmasq_log(log: &str) -> std::collections::BTreeMap<Vec<String>, usize> {
+    let asked = log.lines().filter_map(|line| line.split_once(": query[").map(|(_, rest)| rest));
+    counted(asked.map(|rest| {
+        let (kind, rest) = rest.split_once("] ").unwrap();
+        vec![rest.split(' ').next().unwrap().to_owned(), kind.to_owned()]
+    }))
+}
+
+/// `… info: 127.0.0.1 h.corp.example. A IN`
+fn unbound_log(path: &Path) -> std::collections::BTreeMap<Vec<String>, usize> {
+    let log = read(path);
+    let asked = log.lines().filter_map(|line| line.strip_suffix(" IN")?.split_once("info: 127.0.0.1 "));
+    counted(asked.map(|(_, rest)| {
+        let (name, kind) = rest.split_once(' ').unwrap();
+        vec![name.trim_end_matches('.').to_owned(), kind.to_owned()]
+    }))
+}
