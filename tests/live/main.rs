@@ -7,6 +7,7 @@
 mod cluster;
 mod dns;
 mod explore;
+mod otlp;
 mod peers;
 mod pgsql;
 mod privileges;

@@ -4,6 +4,7 @@
 mod collector;
 mod program;
 mod received;
+mod registry;
 mod sampling;
 mod trouble;
 mod workload;

@@ -9,11 +9,11 @@ use crate::collector::{Collector, Transport};
 use crate::program::explore;
 use crate::received::{Received, Seen, attributes};
 
-const HTTP1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/http1.pcap.xz");
+pub(crate) const HTTP1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/http1.pcap.xz");
 const HTTP1_LOG: &str = include_str!("../../fixtures/captures/http1.access.jsonl");
-const GRPC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/grpc.pcap");
-const DNS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/dns.pcap");
-const PGSQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/pgsql/psycopg.pcap");
+pub(crate) const GRPC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/grpc.pcap");
+pub(crate) const DNS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/dns.pcap");
+pub(crate) const PGSQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/pgsql/psycopg.pcap");
 const PGSQL_LOG: &str = include_str!("../../fixtures/pgsql/psycopg.expected.tsv");
 pub(crate) const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/shop.events");
 

@@ -32,12 +32,11 @@ pub(crate) static HTTP: &[Field<Http>] = &[
 ];
 
 pub(crate) static GRPC: &[Field<Grpc>] = &[
-    field("rpc_service", String, "package and service", |r: &Grpc| (&r.rpc_service).into()).otel("rpc.service"),
+    field("rpc_service", String, "package and service", |r: &Grpc| (&r.rpc_service).into()).otel("rpc.method"),
     field("method", String, "method", |r: &Grpc| (&r.method).into()).otel("rpc.method"),
-    field("path", String, "the :path", |r: &Grpc| (&r.path).into()).otel("url.path"),
+    field("path", String, "the :path", |r: &Grpc| (&r.path).into()),
     field("host", String, "the :authority", |r: &Grpc| (&r.host).into()).otel("server.address"),
-    field("status", U16, "grpc-status; null when none was seen", |r: &Grpc| r.status.into())
-        .otel("rpc.grpc.status_code"),
+    field("status", U16, "grpc-status; null when none was seen", |r: &Grpc| r.status.into()),
     field("status_name", String, "its name, such as OK or NOT_FOUND", |r: &Grpc| (&r.status_name).into())
         .otel("rpc.response.status_code"),
     field("message", String, "grpc-message, decoded", |r: &Grpc| (&r.message).into()),
@@ -50,9 +49,9 @@ pub(crate) static GRPC: &[Field<Grpc>] = &[
     field("encoding", String, "grpc-encoding", |r: &Grpc| (&r.encoding).into()),
     field("http_status", U16, "the :status", |r: &Grpc| r.http_status.into()).otel("http.response.status_code"),
     field("req_headers", Headers, "request metadata, in wire order", |r: &Grpc| (&r.req_headers).into())
-        .otel("rpc.grpc.request.metadata"),
+        .otel("rpc.request.metadata"),
     field("resp_headers", Headers, "response metadata, in wire order", |r: &Grpc| (&r.resp_headers).into())
-        .otel("rpc.grpc.response.metadata"),
+        .otel("rpc.response.metadata"),
     field("resp_trailers", Headers, "trailing metadata, in wire order", |r: &Grpc| (&r.resp_trailers).into()),
     field("stream", U32, "HTTP/2 stream id", |r: &Grpc| r.stream.into()),
 ];

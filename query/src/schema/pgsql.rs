@@ -12,7 +12,7 @@ pub(crate) static PGSQL: &[Field<Pgsql>] = &[
     .otel("db.operation.name"),
     field("query", String, "text of the statement", |r: &Pgsql| (&r.query).into()).otel("db.query.text"),
     field("shape", String, "the text with literals and parameters replaced by ?", |r: &Pgsql| (&r.shape).into())
-        .otel("db.query.summary"),
+        .otel("db.query.text"),
     field("statement", String, "name of the prepared statement; null when unnamed", |r: &Pgsql| (&r.statement).into()),
     field("params", ListString, "parameters of the statement", |r: &Pgsql| (&r.params).into())
         .otel("db.query.parameter"),

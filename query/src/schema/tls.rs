@@ -9,7 +9,7 @@ pub(crate) static TLS: &[Field<Tls>] = &[
     field("version", String, "1.0, 1.1, 1.2 or 1.3", |r: &Tls| (&r.version).into()).otel("tls.protocol.version"),
     field("cipher", String, "cipher suite", |r: &Tls| (&r.cipher).into()).otel("tls.cipher"),
     field("sni", String, "name of the server that the client asked for", |r: &Tls| (&r.sni).into())
-        .otel("tls.client.server_name"),
+        .otel("server.address"),
     field("alpn", String, "protocol that the server chose", |r: &Tls| (&r.alpn).into()).otel("tls.next_protocol"),
     field("resumed", Bool, "an earlier session was resumed", |r: &Tls| r.resumed.into()).otel("tls.resumed"),
     field("handshake", Duration, "ClientHello to the end of the handshake", |r: &Tls| r.handshake.into()),
