@@ -93,10 +93,11 @@ pub fn text(bytes: &[u8]) {
             req_body: Some(bytes.to_vec()),
             ..crate::record::Http::default()
         };
-        redact::record(&mut Record::Http(Box::new(http)), false);
+        redact::record(&mut Record::Http(Box::new(http)), &redact::Rules::default(), false);
     }
     let query = Some(text.into_owned());
-    redact::record(&mut Record::Pgsql(Box::new(crate::record::Pgsql { query, ..Default::default() })), false);
+    let statement = crate::record::Pgsql { query, ..Default::default() };
+    redact::record(&mut Record::Pgsql(Box::new(statement)), &redact::Rules::default(), false);
 }
 
 fn rows_of(bytes: &[u8], midstream: bool, chunk: usize, ways: &[Direction], transport: Transport) -> usize {

@@ -3,34 +3,42 @@
 //! By name: the value of a field, parameter, member or column that is called like a secret. By value, anywhere: what looks
 //! like a credential whatever it is called. The shape stays: `Bearer ***(36)` had 36 characters.
 
+mod deep;
 mod headers;
 mod json;
 mod multipart;
 mod names;
 mod query;
+mod rules;
 mod sql;
 mod values;
 
 use std::borrow::Cow;
 
+use self::deep::{Mask, looks_like_json, then};
 use crate::content;
-use crate::record::{Dns, Grpc, Header, Http, Pgsql, Record};
+use crate::record::{Dns, Grpc, Header, Http, Pgsql, Record, Tls};
+
+pub use rules::{RuleError, Rules};
 
 /// Masks what is secret in a record. Bodies that are no text are let go unless `keep_binary`.
-pub fn record(record: &mut Record, keep_binary: bool) {
+pub fn record(record: &mut Record, rules: &Rules, keep_binary: bool) {
+    let rules = Mask::new(rules);
     match record {
-        Record::Http(http) => self::http(http, keep_binary),
-        Record::Grpc(grpc) => self::grpc(grpc),
-        Record::Pgsql(pgsql) => self::pgsql(pgsql),
-        Record::Dns(dns) => self::dns(dns),
-        Record::Tls(_) | Record::Conn(_) => {}
+        Record::Http(http) => self::http(rules, http, keep_binary),
+        Record::Grpc(grpc) => self::grpc(rules, grpc),
+        Record::Pgsql(pgsql) => self::pgsql(rules, pgsql),
+        Record::Dns(dns) => self::dns(rules, dns),
+        Record::Tls(tls) => self::tls(rules, tls),
+        // Nothing in it was said by anybody.
+        Record::Conn(_) => {}
     }
 }
 
-/// Masks what looks like a credential in free text.
+/// Masks what free text holds: what looks like a credential, and what URLs and JSON in it name as one.
 #[must_use]
-pub fn text(text: &str) -> Cow<'_, str> {
-    values::mask(text)
+pub fn text<'a>(text: &'a str, rules: &Rules) -> Cow<'a, str> {
+    Mask::new(rules).text(text)
 }
 
 /// `***(N)`: what a secret of that many characters becomes.
@@ -38,15 +46,34 @@ fn masked(secret: &str) -> String {
     format!("***({})", secret.chars().count())
 }
 
-fn http(http: &mut Http, keep_binary: bool) {
-    by_value(&mut http.path);
-    by_value(&mut http.route);
-    by_value(&mut http.user_agent);
-    by_value(&mut http.reason);
-    by_value(&mut http.host);
+/// Whether that is what [`masked`] makes.
+fn is_masked(text: &str) -> bool {
+    let count = text.strip_prefix("***(").and_then(|rest| rest.strip_suffix(')'));
+    count.is_some_and(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn http(rules: Mask<'_>, http: &mut Http, keep_binary: bool) {
+    for text in [
+        &mut http.method,
+        &mut http.scheme,
+        &mut http.host,
+        &mut http.path,
+        &mut http.route,
+        &mut http.reason,
+        &mut http.user_agent,
+        &mut http.req_type,
+        &mut http.resp_type,
+    ] {
+        mask_text(rules, text);
+    }
+    if let Some(path) = &mut http.path {
+        change(path, |path| parameters(rules, path));
+    }
+    if let Some(host) = &mut http.host {
+        change(host, without_password);
+    }
     if let Some(query) = &mut http.query {
-        change(query, query::mask);
-        change(query, values::mask);
+        change(query, |query| then(query::mask(rules, query), |query| rules.values(query)));
     }
     for (headers, body, kind, cut) in [
         (&mut http.req_headers, &mut http.req_body, &http.req_type, http.req_bytes),
@@ -55,8 +82,9 @@ fn http(http: &mut Http, keep_binary: bool) {
         let content_type = headers.as_deref().and_then(|headers| field(headers, "content-type"));
         let encoding = headers.as_deref().and_then(|headers| field(headers, "content-encoding"));
         let unreadable = encoding.as_deref().is_some_and(|encoding| !content::is_known(encoding));
+        let media = Media { kind: kind.as_deref().unwrap_or_default(), content_type: content_type.as_deref() };
         let dropped = match body.as_mut() {
-            Some(bytes) => !mask_body(bytes, kind.as_deref(), content_type.as_deref(), unreadable, keep_binary),
+            Some(bytes) => !mask_body(rules, bytes, media, unreadable, keep_binary),
             None => false,
         };
         if dropped {
@@ -64,42 +92,100 @@ fn http(http: &mut Http, keep_binary: bool) {
             http.common.truncated |= cut != Some(0);
         }
         if let Some(headers) = headers {
-            headers::mask(headers);
+            headers::mask(rules, headers);
         }
     }
 }
 
+/// What the header says of a body.
+#[derive(Debug, Clone, Copy)]
+struct Media<'a> {
+    /// Media type without parameters, empty where unknown.
+    kind: &'a str,
+    content_type: Option<&'a str>,
+}
+
+impl Media<'_> {
+    /// Text in a character set of its own.
+    fn is_text(self) -> bool {
+        let kind = self.kind;
+        kind.starts_with("text/")
+            || kind.ends_with("json")
+            || kind.ends_with("xml")
+            || kind.ends_with("javascript")
+            || kind == FORM
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Masks a body. Returns false if it is to be let go.
-fn mask_body(
-    bytes: &mut Vec<u8>,
-    kind: Option<&str>,
-    content_type: Option<&str>,
-    unreadable: bool,
-    keep_binary: bool,
-) -> bool {
-    let Some(text) = as_text(bytes).filter(|_| !unreadable) else { return keep_binary };
-    let kind = kind.unwrap_or_default();
-    let looks_like_json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
-    let by_name = if kind == "application/x-www-form-urlencoded" {
-        query::mask(text)
-    } else if kind.starts_with("multipart/") {
-        multipart::mask(text, content_type)
-    } else if kind.ends_with("json") || looks_like_json {
-        json::mask(text)
-    } else {
-        Cow::Borrowed(text)
-    };
-    let masked = match values::mask(&by_name) {
-        Cow::Owned(masked) => Some(masked),
-        Cow::Borrowed(_) => match by_name {
-            Cow::Owned(masked) => Some(masked),
-            Cow::Borrowed(_) => None,
-        },
-    };
-    if let Some(masked) = masked {
-        *bytes = masked.into_bytes();
+fn mask_body(rules: Mask<'_>, bytes: &mut Vec<u8>, media: Media<'_>, unreadable: bool, keep_binary: bool) -> bool {
+    if let Some(text) = as_text(bytes).filter(|_| !unreadable) {
+        if let Cow::Owned(masked) = mask_body_text(rules, text, media) {
+            *bytes = masked.into_bytes();
+        }
+        return true;
+    }
+    if !keep_binary && (unreadable || !media.is_text() || bytes.contains(&0)) {
+        return false;
+    }
+    // Each byte as the character of that number: masks are ASCII, and the rest comes back as it was.
+    let text: String = bytes.iter().copied().map(char::from).collect();
+    if let Cow::Owned(masked) = mask_body_text(rules, &text, media) {
+        *bytes = masked.chars().map(|character| u8::try_from(character).unwrap_or(b'?')).collect();
     }
     true
+}
+
+fn mask_body_text<'a>(rules: Mask<'_>, text: &'a str, media: Media<'_>) -> Cow<'a, str> {
+    let kind = media.kind;
+    // Of a body without a type, or with one that says little, the look decides.
+    let unsaid = kind.is_empty() || kind == "text/plain" || kind == "application/octet-stream";
+    if kind == FORM || (unsaid && looks_like_form(text)) {
+        return then(query::mask(rules, text), |text| rules.values(text));
+    }
+    if kind.starts_with("multipart/") || (unsaid && text.starts_with("--")) {
+        return then(multipart::mask(rules, text, media.content_type), |text| rules.values(text));
+    }
+    if kind.ends_with("json") || looks_like_json(text) {
+        return then(json::mask(rules, text, true), |text| rules.values(text));
+    }
+    // Events, scripts and logs have JSON in them.
+    then(json::mask(rules, text, false), |text| rules.text(text))
+}
+
+/// `name=value&name=value`, without a blank.
+fn looks_like_form(text: &str) -> bool {
+    let name = text.split('=').next().unwrap_or_default();
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]%+".contains(&byte);
+    text.contains('=') && !name.is_empty() && name.bytes().all(named) && !text.trim_end().contains(char::is_whitespace)
+}
+
+/// Masks the parameters of path segments: `/cart;session_id=abc`.
+fn parameters<'a>(rules: Mask<'_>, path: &'a str) -> Cow<'a, str> {
+    if !path.contains(';') {
+        return Cow::Borrowed(path);
+    }
+    let segments: Vec<Cow<'_, str>> = path
+        .split('/')
+        .map(|segment| match segment.split_once(';') {
+            Some((name, parameters)) => match query::mask(rules, parameters) {
+                Cow::Owned(masked) => Cow::Owned(format!("{name};{masked}")),
+                Cow::Borrowed(_) => Cow::Borrowed(segment),
+            },
+            None => Cow::Borrowed(segment),
+        })
+        .collect();
+    Cow::Owned(segments.join("/"))
+}
+
+/// `me:***(4)@host`, of a Host field or `:authority`.
+fn without_password(host: &str) -> Cow<'_, str> {
+    match host.rsplit_once('@').and_then(|(user_info, host)| Some((user_info.split_once(':')?, host))) {
+        Some(((user, password), host)) => Cow::Owned(format!("{user}:{}@{host}", masked(password))),
+        None => Cow::Borrowed(host),
+    }
 }
 
 /// The bytes as text, but for a last character that was cut; null if they are none.
@@ -112,45 +198,96 @@ fn as_text(bytes: &[u8]) -> Option<&str> {
     (!text.contains('\0')).then_some(text)
 }
 
-fn grpc(grpc: &mut Grpc) {
-    by_value(&mut grpc.path);
-    by_value(&mut grpc.message);
-    by_value(&mut grpc.host);
+fn grpc(rules: Mask<'_>, grpc: &mut Grpc) {
+    for text in [
+        &mut grpc.rpc_service,
+        &mut grpc.method,
+        &mut grpc.path,
+        &mut grpc.host,
+        &mut grpc.status_name,
+        &mut grpc.message,
+        &mut grpc.encoding,
+    ] {
+        mask_text(rules, text);
+    }
+    if let Some(host) = &mut grpc.host {
+        change(host, without_password);
+    }
     for headers in [&mut grpc.req_headers, &mut grpc.resp_headers, &mut grpc.resp_trailers].into_iter().flatten() {
-        headers::mask(headers);
+        headers::mask(rules, headers);
     }
 }
 
-fn pgsql(pgsql: &mut Pgsql) {
-    let columns = pgsql.query.as_deref().map(sql::read);
+fn pgsql(rules: Mask<'_>, pgsql: &mut Pgsql) {
+    let statement = pgsql.query.as_deref().map(|query| sql::read(rules, query));
+    let mut secrets = Vec::new();
     if let Some(params) = &mut pgsql.params {
         for (at, param) in params.iter_mut().enumerate() {
-            let open = columns.as_ref().is_some_and(|columns| columns.is_harmless(at));
-            match param {
-                Some(param) if open => change(param, values::mask),
-                Some(param) => *param = masked(param),
-                None => {}
+            let Some(param) = param else { continue };
+            if statement.as_ref().is_some_and(|statement| statement.is_harmless(at)) {
+                change(param, |param| sql::value(rules, param));
+            } else {
+                secrets.push(std::mem::replace(param, masked(param)));
             }
         }
     }
-    if let Some(columns) = columns {
-        pgsql.query = Some(columns.masked);
+    if let Some(statement) = statement {
+        pgsql.query = Some(statement.masked);
+        secrets.extend(statement.secrets);
     }
-    by_value(&mut pgsql.query);
-    by_value(&mut pgsql.shape);
-    by_value(&mut pgsql.message);
-    by_value(&mut pgsql.tag);
+    if let Some(message) = &mut pgsql.message {
+        change(message, |message| without(message, &secrets));
+    }
+    for text in [
+        &mut pgsql.operation,
+        &mut pgsql.query,
+        &mut pgsql.shape,
+        &mut pgsql.statement,
+        &mut pgsql.tag,
+        &mut pgsql.sqlstate,
+        &mut pgsql.severity,
+        &mut pgsql.message,
+        &mut pgsql.database,
+        &mut pgsql.user,
+        &mut pgsql.application,
+    ] {
+        mask_text(rules, text);
+    }
 }
 
-fn dns(dns: &mut Dns) {
+/// Masks those secrets in a message: servers quote what they could not read.
+fn without<'a>(message: &'a str, secrets: &[String]) -> Cow<'a, str> {
+    /// Shorter ones are parts of words.
+    const SHORTEST: usize = 4;
+    let mut message = Cow::Borrowed(message);
+    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
+        if message.contains(secret.as_str()) {
+            message = Cow::Owned(message.replace(secret.as_str(), &masked(secret)));
+        }
+    }
+    message
+}
+
+fn dns(rules: Mask<'_>, dns: &mut Dns) {
+    mask_text(rules, &mut dns.name);
+    mask_text(rules, &mut dns.cname);
     for answer in dns.answers.iter_mut().flatten() {
-        change(answer, values::mask);
+        change(answer, |answer| rules.text(answer));
     }
 }
 
-fn by_value(text: &mut Option<String>) {
+fn tls(rules: Mask<'_>, tls: &mut Tls) {
+    for text in [&mut tls.sni, &mut tls.alpn, &mut tls.cert_subject, &mut tls.cert_issuer] {
+        mask_text(rules, text);
+    }
+    for name in tls.cert_names.iter_mut().flatten() {
+        change(name, |name| rules.text(name));
+    }
+}
+
+fn mask_text(rules: Mask<'_>, text: &mut Option<String>) {
     if let Some(text) = text {
-        change(text, values::mask);
+        change(text, |text| rules.text(text));
     }
 }
 

@@ -21,6 +21,7 @@ use self::connection::Connection;
 use self::desk::Desk;
 use crate::event::{Data, Open, SocketEvent, SocketId, State, Timestamp, Transport};
 use crate::record::{Common, Record};
+use crate::redact::Rules;
 use crate::route::Pattern;
 
 /// How often time-outs are looked at, ns.
@@ -36,8 +37,10 @@ pub struct Config {
     pub body: usize,
     /// Parse only these (`--protocol`); null: all.
     pub protocols: Option<Vec<String>>,
-    /// Mask secrets (INTERFACES section 5).
+    /// Mask secrets.
     pub redact: bool,
+    /// The user's own rules about what is secret.
+    pub rules: Rules,
     /// Patterns that name routes, the first match first (`--route`).
     pub routes: Vec<Pattern>,
     /// Paths of no interest: they give no row (`--ignore-route`).
@@ -63,6 +66,7 @@ impl Default for Config {
             body: 1024,
             protocols: None,
             redact: true,
+            rules: Rules::default(),
             keep_binary: false,
             routes: Vec::new(),
             ignored_routes: Vec::new(),

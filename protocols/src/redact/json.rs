@@ -2,92 +2,162 @@
 
 use std::borrow::Cow;
 
+use super::deep::{Mask, then};
 use super::masked;
-use super::names::{self, Secrecy};
+use super::names::Secrecy;
+use super::query::Changes;
 
 /// Masks the values of members that are named like secrets, with everything inside them.
-pub(super) fn mask(text: &str) -> Cow<'_, str> {
-    let mut out = Masker { text, out: String::new(), copied: 0 };
-    let mut depth = 0_usize;
-    // How secret what comes next is, and the depth at which that ends.
-    let mut next = Secrecy::None;
-    let mut inside: Option<usize> = None;
-    let mut last_string: Option<(usize, usize)> = None;
+///
+/// `whole`: the text is JSON from its beginning. Else it may hold some, and only quoted values are taken for values.
+pub(super) fn mask<'a>(rules: Mask<'_>, text: &'a str, whole: bool) -> Cow<'a, str> {
+    let mut reader = Reader { rules, text, whole, depth: 0, next: Secrecy::None, inside: None, name: None };
+    let mut out = Changes::of(text);
     let mut at = 0;
-    while let Some(token) = token(text, at) {
-        let Token { start, end, kind } = token;
-        match kind {
-            Kind::Open => {
-                depth = depth.saturating_add(1);
-                if next == Secrecy::Always && inside.is_none() {
-                    inside = Some(depth);
-                }
-                next = Secrecy::None;
-            }
-            Kind::Close => {
-                if inside == Some(depth) {
-                    inside = None;
-                }
-                depth = depth.saturating_sub(1);
-                next = Secrecy::None;
-            }
-            Kind::Colon => {
-                next = last_string
-                    .take()
-                    .map_or(Secrecy::None, |(start, end)| names::judge(text.get(start..end).unwrap_or_default()));
-            }
-            Kind::Comma => next = Secrecy::None,
-            Kind::String | Kind::Scalar => {
-                let quoted = kind == Kind::String;
-                let inner_start = if quoted { start.saturating_add(1) } else { start };
-                let closed = quoted && end > inner_start && text.as_bytes().get(end.saturating_sub(1)) == Some(&b'"');
-                let inner_end = if closed { end.saturating_sub(1) } else { end };
-                let value = text.get(inner_start..inner_end).unwrap_or_default();
-                let is_name = quoted && names_a_member(text, end);
-                // A quoted number under `token` is a string all the same.
-                let secret = match next {
-                    _ if is_name => false,
-                    _ if inside.is_some() => value != "null" || quoted,
-                    Secrecy::Text => quoted && !value.is_empty(),
-                    Secrecy::Always => (value != "null" || quoted) && !value.is_empty(),
-                    Secrecy::None => false,
-                };
-                if secret && quoted {
-                    out.replace(inner_start, inner_end, &masked(value));
-                } else if secret {
-                    out.replace(start, end, &format!("\"{}\"", masked(value)));
-                }
-                last_string = quoted.then_some((inner_start, inner_end));
-                if !is_name {
-                    next = Secrecy::None;
-                }
-            }
+    let mut before = Kind::Open;
+    while let Some(token) = token(text, at, before) {
+        at = token.end;
+        before = token.kind;
+        if let Some(changed) = reader.step(&token) {
+            let (start, end) = if token.quote.is_some() { token.inner() } else { (token.start, token.end) };
+            out.replace(start, end, &changed);
         }
-        at = end;
     }
     out.finish()
 }
 
-struct Masker<'a> {
+/// Where in the nesting the next token stands.
+struct Reader<'r, 'a> {
+    rules: Mask<'r>,
     text: &'a str,
-    out: String,
-    copied: usize,
+    whole: bool,
+    depth: usize,
+    /// How secret what comes next is.
+    next: Secrecy,
+    /// The depth at which a secret object or list ends, and how secret what is in it is.
+    inside: Option<(usize, Secrecy)>,
+    /// What may turn out to be a name.
+    name: Option<(usize, usize)>,
 }
 
-impl<'a> Masker<'a> {
-    fn replace(&mut self, start: usize, end: usize, with: &str) {
-        self.out.push_str(self.text.get(self.copied..start).unwrap_or_default());
-        self.out.push_str(with);
-        self.copied = end;
+impl Reader<'_, '_> {
+    /// Takes a token; gives what is to stand in its place (in that of its content, if it has quotes).
+    fn step(&mut self, token: &Token) -> Option<String> {
+        match token.kind {
+            Kind::Open => {
+                self.depth = self.depth.saturating_add(1);
+                if self.next != Secrecy::None && self.inside.is_none() {
+                    self.inside = Some((self.depth, self.next));
+                }
+                self.next = Secrecy::None;
+                None
+            }
+            Kind::Close => {
+                if self.inside.is_some_and(|(depth, _)| depth == self.depth) {
+                    self.inside = None;
+                }
+                self.depth = self.depth.saturating_sub(1);
+                self.next = Secrecy::None;
+                None
+            }
+            Kind::Colon => {
+                let name = self.name.take().and_then(|(start, end)| self.text.get(start..end));
+                self.next = name.map_or(Secrecy::None, |name| self.rules.judge(&unescape(name)));
+                None
+            }
+            Kind::Comma => {
+                self.next = Secrecy::None;
+                None
+            }
+            Kind::String | Kind::Scalar => self.value(token),
+        }
     }
 
-    fn finish(mut self) -> Cow<'a, str> {
-        if self.copied == 0 {
-            return Cow::Borrowed(self.text);
+    fn value(&mut self, token: &Token) -> Option<String> {
+        let (start, end) = token.inner();
+        self.name = Some((start, end));
+        if names_a_member(self.text, token.end) {
+            return None;
         }
-        self.out.push_str(self.text.get(self.copied..).unwrap_or_default());
-        Cow::Owned(self.out)
+        let value = self.text.get(start..end).unwrap_or_default();
+        let quoted = token.quote.is_some();
+        let next = std::mem::replace(&mut self.next, Secrecy::None);
+        let secrecy = self.inside.map_or(next, |(_, secrecy)| secrecy);
+        let secret = match secrecy {
+            Secrecy::None => false,
+            // A quoted number under `token` is a string all the same.
+            Secrecy::Text => quoted && !value.is_empty(),
+            Secrecy::Always => (quoted || (self.whole && value != "null")) && !value.is_empty(),
+        };
+        if secret && quoted {
+            return (!super::is_masked(value)).then(|| masked(value));
+        }
+        if secret {
+            return Some(format!("\"{}\"", masked(value)));
+        }
+        if quoted { self.nested(value) } else { None }
     }
+
+    /// A string that is not secret may hold a URL, or JSON once more.
+    fn nested(&self, value: &str) -> Option<String> {
+        let plain = unescape(value);
+        let changed = match self.rules.inside() {
+            Some(inside) if plain.contains('"') => {
+                then(mask(inside, &plain, super::deep::looks_like_json(&plain)), |text| inside.text(text)).into_owned()
+            }
+            _ => self.rules.text(&plain).into_owned(),
+        };
+        (changed != *plain).then(|| escape(&changed))
+    }
+}
+
+/// Undoes the escapes of RFC 8259, 7; what is no escape stays.
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        let code = rest.get(at.saturating_add(1)..).unwrap_or_default();
+        let (character, length) = match code.as_bytes().first() {
+            Some(b'n') => ('\n', 1),
+            Some(b'r') => ('\r', 1),
+            Some(b't') => ('\t', 1),
+            Some(b'b') => ('\u{8}', 1),
+            Some(b'f') => ('\u{c}', 1),
+            Some(byte @ (b'"' | b'\\' | b'/')) => (char::from(*byte), 1),
+            Some(b'u') => {
+                let digits = code.get(1..5).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                match digits.map(|digits| char::from_u32(digits).unwrap_or(char::REPLACEMENT_CHARACTER)) {
+                    Some(character) => (character, 5),
+                    None => ('\\', 0),
+                }
+            }
+            _ => ('\\', 0),
+        };
+        out.push(character);
+        rest = code.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\x1f' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+    out
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,39 +174,57 @@ struct Token {
     start: usize,
     end: usize,
     kind: Kind,
+    /// Of a string; whether it is closed.
+    quote: Option<bool>,
+}
+
+impl Token {
+    /// Without the quotes.
+    fn inner(&self) -> (usize, usize) {
+        match self.quote {
+            Some(closed) => (self.start.saturating_add(1), self.end.saturating_sub(usize::from(closed))),
+            None => (self.start, self.end),
+        }
+    }
 }
 
 /// The next token from `at` on. A string without an end reaches to the end of the text.
-fn token(text: &str, at: usize) -> Option<Token> {
+fn token(text: &str, at: usize, before: Kind) -> Option<Token> {
     let bytes = text.as_bytes();
     let start = at.saturating_add(bytes.get(at..)?.iter().position(|byte| !byte.is_ascii_whitespace())?);
     let one = start.saturating_add(1);
+    let mut quote = None;
     let (end, kind) = match bytes.get(start)? {
         b'{' | b'[' => (one, Kind::Open),
         b'}' | b']' => (one, Kind::Close),
         b':' => (one, Kind::Colon),
         b',' => (one, Kind::Comma),
-        b'"' => (string_end(bytes, one), Kind::String),
+        // JSON has only the first kind; the other one is in what people write by hand.
+        mark @ (b'"' | b'\'') if *mark == b'"' || matches!(before, Kind::Open | Kind::Colon | Kind::Comma) => {
+            let (end, closed) = string_end(bytes, one, *mark);
+            quote = Some(closed);
+            (end, Kind::String)
+        }
         _ => {
             let rest = bytes.get(one..)?;
             let stop = |byte: &u8| byte.is_ascii_whitespace() || b"{}[]:,\"".contains(byte);
             (one.saturating_add(rest.iter().position(stop).unwrap_or(rest.len())), Kind::Scalar)
         }
     };
-    Some(Token { start, end, kind })
+    Some(Token { start, end, kind, quote })
 }
 
-/// After the quote that ends the string.
-fn string_end(bytes: &[u8], from: usize) -> usize {
+/// After the quote that ends the string, and whether there is one.
+fn string_end(bytes: &[u8], from: usize, quote: u8) -> (usize, bool) {
     let mut at = from;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+    while let Some(found) = memchr::memchr2(quote, b'\\', bytes.get(at..).unwrap_or_default()) {
         let here = at.saturating_add(found);
-        if bytes.get(here) == Some(&b'"') {
-            return here.saturating_add(1);
+        if bytes.get(here) == Some(&quote) {
+            return (here.saturating_add(1), true);
         }
         at = here.saturating_add(2);
     }
-    bytes.len()
+    (bytes.len(), false)
 }
 
 fn names_a_member(text: &str, end: usize) -> bool {
@@ -145,11 +233,12 @@ fn names_a_member(text: &str, end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Rules;
     use super::*;
 
     #[track_caller]
     fn check(text: &str, expect: &str) {
-        assert_eq!(mask(text), expect);
+        assert_eq!(mask(Mask::new(&Rules::default()), text, true), expect);
     }
 
     #[test]
@@ -181,8 +270,40 @@ mod tests {
 
     #[test]
     fn what_is_no_json_passes() {
-        for text in ["", "}}}}", "[,,:", "\"", "{\"a\":\"é", "a:b"] {
+        for text in ["", "}}}}", "[,,:", "\"", "{\"a\":\"é", "a:b", "{\"a\":\"\\"] {
             check(text, text);
         }
+    }
+
+    #[test]
+    fn names_in_other_guises() {
+        check(r#"{"pass\u0077ord":"x"}"#, r#"{"pass\u0077ord":"***(1)"}"#);
+        check("{password: 'a b', x: 'c'}", "{password: '***(3)', x: 'c'}");
+        check(")]}',\n{\"pwd\":\"x\"}", ")]}',\n{\"pwd\":\"***(1)\"}");
+    }
+
+    #[test]
+    fn a_token_of_several_parts() {
+        check(
+            r#"{"token":{"a":"b","ttl":5},"session":["c"],"token":5,"session":true,"token":"5"}"#,
+            r#"{"token":{"a":"***(1)","ttl":5},"session":["***(1)"],"token":5,"session":true,"token":"***(1)"}"#,
+        );
+    }
+
+    #[test]
+    fn strings_that_hold_something_else() {
+        check(r#"{"body":"{\"pwd\":\"x\"}"}"#, r#"{"body":"{\"pwd\":\"***(1)\"}"}"#);
+        check(r#"{"u":"https:\/\/a\/?token=abc&b"}"#, r#"{"u":"https://a/?token=***(3)&b"}"#);
+        check(
+            r#"{"query":"mutation { login(password: \"x y\") }"}"#,
+            r#"{"query":"mutation { login(password: \"***(3)\") }"}"#,
+        );
+    }
+
+    #[test]
+    fn json_in_the_middle_of_a_text() {
+        let rules = Rules::default();
+        let text = "event: x\ndata: {\"pwd\":\"ab\",\"n\":1}\n\nPassword: next to come";
+        assert_eq!(mask(Mask::new(&rules), text, false), text.replace("ab", "***(2)"));
     }
 }

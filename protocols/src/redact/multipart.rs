@@ -2,29 +2,36 @@
 
 use std::borrow::Cow;
 
-use super::{masked, names};
+use super::deep::Mask;
+use super::masked;
+use super::query::Changes;
 
-/// Masks the content of parts that are named like secrets. The last part may be cut.
-pub(super) fn mask<'a>(text: &'a str, content_type: Option<&str>) -> Cow<'a, str> {
-    let Some(boundary) = content_type.and_then(boundary) else { return Cow::Borrowed(text) };
+/// Masks the content of parts that are named like secrets, and what the others hold. The last part may be cut.
+///
+/// Without the field that names it, the boundary is what the body begins with.
+pub(super) fn mask<'a>(rules: Mask<'_>, text: &'a str, content_type: Option<&str>) -> Cow<'a, str> {
+    let first = || text.lines().next().and_then(|line| line.trim_end().strip_prefix("--"));
+    let Some(boundary) = content_type.and_then(boundary).or_else(first).filter(|boundary| !boundary.is_empty()) else {
+        return Cow::Borrowed(text);
+    };
     let delimiter = format!("--{boundary}");
-    let mut out = String::new();
-    let mut changed = false;
-    for (at, part) in text.split(delimiter.as_str()).enumerate() {
-        if at > 0 {
-            out.push_str(&delimiter);
-        }
-        match secret_content(part) {
-            Some((before, secret, after)) => {
-                changed = true;
-                out.push_str(before);
-                out.push_str(&masked(secret));
-                out.push_str(after);
+    let mut out = Changes::of(text);
+    let mut start = 0_usize;
+    for part in text.split(delimiter.as_str()) {
+        if let Some((from, to)) = content(part) {
+            let value = part.get(from..to).unwrap_or_default();
+            let secrecy = part.get(..from).and_then(name).map(|name| rules.judge(name));
+            let changed = match secrecy {
+                Some(secrecy) if secrecy.covers(value) => Cow::Owned(masked(value)),
+                _ => rules.text(value),
+            };
+            if let Cow::Owned(changed) = changed {
+                out.replace(start.saturating_add(from), start.saturating_add(to), &changed);
             }
-            None => out.push_str(part),
         }
+        start = start.saturating_add(part.len()).saturating_add(delimiter.len());
     }
-    if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
+    out.finish()
 }
 
 fn boundary(content_type: &str) -> Option<&str> {
@@ -34,28 +41,30 @@ fn boundary(content_type: &str) -> Option<&str> {
     (!value.is_empty()).then_some(value)
 }
 
-/// A part's head, its secret content, and the line's end after that.
-fn secret_content(part: &str) -> Option<(&str, &str, &str)> {
+/// Where a part's content is: after its head, without the line's end before the next delimiter.
+fn content(part: &str) -> Option<(usize, usize)> {
     let (head_end, gap) =
         part.find("\r\n\r\n").map(|at| (at, 4_usize)).or_else(|| part.find("\n\n").map(|at| (at, 2)))?;
-    let content_start = head_end.checked_add(gap)?;
-    let name = name(part.get(..head_end)?)?;
-    let content = part.get(content_start..)?;
+    let start = head_end.checked_add(gap)?;
+    let content = part.get(start..)?;
     let trimmed = content.strip_suffix("\r\n").or_else(|| content.strip_suffix('\n')).unwrap_or(content);
-    if trimmed.is_empty() || !names::judge(name).covers(trimmed) {
-        return None;
-    }
-    let secret_end = content_start.checked_add(trimmed.len())?;
-    Some((part.get(..content_start)?, trimmed, part.get(secret_end..)?))
+    (!trimmed.is_empty()).then_some((start, start.checked_add(trimmed.len())?))
 }
 
+/// The part's name, with quotes or without.
 fn name(head: &str) -> Option<&str> {
-    let at = head.find(" name=\"").or_else(|| head.find(";name=\""))?;
-    head.get(at.checked_add(7)?..)?.split('"').next()
+    let lower = head.to_ascii_lowercase();
+    let at = [" name=", ";name="].iter().find_map(|key| lower.find(key))?;
+    let value = head.get(at.checked_add(6)?..)?;
+    match value.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => value.split(|c: char| c == ';' || c.is_whitespace()).next(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Rules;
     use super::*;
 
     #[test]
@@ -63,9 +72,16 @@ mod tests {
         let form = "--X\r\nContent-Disposition: form-data; name=\"user\"\r\n\r\nme\r\n\
                     --X\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhunter2\r\n--X--\r\n";
         let expect = form.replace("hunter2", "***(7)");
-        assert_eq!(mask(form, Some("multipart/form-data; boundary=X")), expect);
-        assert_eq!(mask(form, Some("multipart/form-data; boundary=\"X\"")), expect);
+        let own = Rules::default();
+        let rules = Mask::new(&own);
+        assert_eq!(mask(rules, form, None), expect);
+        let unquoted = form.replace("\"password\"", "Password");
+        assert_eq!(mask(rules, &unquoted, None), unquoted.replace("hunter2", "***(7)"));
+        let json = form.replace("hunter2", "{\"pwd\":\"x\"}").replace("\"password\"", "\"data\"");
+        assert_eq!(mask(rules, &json, None), json.replace(":\"x\"", ":\"***(1)\""));
+        assert_eq!(mask(rules, form, Some("multipart/form-data; boundary=X")), expect);
+        assert_eq!(mask(rules, form, Some("multipart/form-data; boundary=\"X\"")), expect);
         let cut = &form[..form.find("ter2").unwrap()];
-        assert_eq!(mask(cut, Some("multipart/form-data; boundary=X")), cut.replace("hun", "***(3)"));
+        assert_eq!(mask(rules, cut, Some("multipart/form-data; boundary=X")), cut.replace("hun", "***(3)"));
     }
 }

@@ -3,6 +3,9 @@
 /// A word of these makes a name secret.
 const WORDS: [&str; 9] = ["secret", "password", "passwd", "pwd", "authorization", "cookie", "jwt", "signature", "sig"];
 
+/// Pairs that are also written as one word.
+const GLUED: [&str; 4] = ["apikey", "accesskey", "privatekey", "sessionid"];
+
 /// Two words of these, one after the other.
 const PAIRS: [(&str, &str); 4] = [("api", "key"), ("access", "key"), ("private", "key"), ("session", "id")];
 
@@ -23,7 +26,7 @@ pub(super) enum Secrecy {
 impl Secrecy {
     /// Whether this value is secret.
     pub(super) fn covers(self, value: &str) -> bool {
-        let plain = || matches!(value, "true" | "false") || (!value.is_empty() && value.parse::<f64>().is_ok());
+        let plain = || matches!(value, "true" | "false") || is_number(value);
         match self {
             Self::None => false,
             Self::Text => !plain(),
@@ -39,7 +42,8 @@ pub(super) fn judge(name: &str) -> Secrecy {
     }
     let words = words(name);
     let pair = |pair: &[String]| matches!(pair, [one, two] if PAIRS.contains(&(one.as_str(), two.as_str())));
-    if words.iter().any(|word| WORDS.contains(&word.as_str()) || word == "apikey") || words.windows(2).any(pair) {
+    let secret = |word: &String| WORDS.contains(&word.as_str()) || GLUED.contains(&word.as_str());
+    if words.iter().any(secret) || words.windows(2).any(pair) {
         return Secrecy::Always;
     }
     match words.as_slice() {
@@ -59,11 +63,19 @@ fn is_suspicious(name: &str) -> bool {
         || !name.is_ascii()
 }
 
+/// Digits with a sign and a fraction. `1e9` and `inf` may as well be tokens.
+fn is_number(value: &str) -> bool {
+    let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn is_token(word: &str) -> bool {
     matches!(word, "token" | "session")
 }
 
-fn words(name: &str) -> Vec<String> {
+/// Its words in lower case. Digits at a word's end only count it: `password2`.
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = name.chars().peekable();
     let mut before: Option<char> = None;
@@ -86,6 +98,12 @@ fn words(name: &str) -> Vec<String> {
         before = Some(character);
     }
     words.retain(|word| !word.is_empty());
+    for word in &mut words {
+        let stem = word.trim_end_matches(|last: char| last.is_ascii_digit()).len();
+        if stem > 0 {
+            word.truncate(stem);
+        }
+    }
     words
 }
 
@@ -112,6 +130,10 @@ mod tests {
             "aws_access_key_id",
             "privateKey",
             "sessionID",
+            "password2",
+            "user[password]",
+            "sessionid",
+            "AWSAccessKeyId",
         ] {
             assert_eq!(judge(name), Secrecy::Always, "{name}");
         }
@@ -138,6 +160,10 @@ mod tests {
             "host",
             "",
             "code",
+            "max_tokens",
+            "next_page_token",
+            "Sec-WebSocket-Key",
+            "session_count",
         ] {
             assert_eq!(judge(name), Secrecy::None, "{name}");
         }
@@ -145,6 +171,7 @@ mod tests {
 
     #[test]
     fn tokens_that_are_numbers_are_counts() {
+        assert!(!Secrecy::Text.covers("-1.5") && Secrecy::Text.covers("8412e99") && Secrecy::Text.covers("inf"));
         assert!(!Secrecy::Text.covers("123") && !Secrecy::Text.covers("true") && Secrecy::Text.covers("a1"));
         assert!(Secrecy::Always.covers("123"));
     }

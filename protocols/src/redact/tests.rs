@@ -1,6 +1,6 @@
 //! Whole records.
 
-use super::record;
+use super::{Rules, record};
 use crate::record::{Header, Http, Pgsql, Record};
 
 fn header(name: &str, value: &str) -> Header {
@@ -10,7 +10,7 @@ fn header(name: &str, value: &str) -> Header {
 #[track_caller]
 fn masked(http: Http, keep_binary: bool) -> Http {
     let mut row = Record::Http(Box::new(http));
-    record(&mut row, keep_binary);
+    record(&mut row, &Rules::default(), keep_binary);
     let Record::Http(http) = row else { panic!("another table") };
     *http
 }
@@ -54,7 +54,7 @@ fn parameters_that_belong_to_no_column_are_masked() {
         params: Some(vec![Some("s3cret".into()), Some("7".into()), Some("x".into()), None]),
         ..Pgsql::default()
     }));
-    record(&mut row, false);
+    record(&mut row, &Rules::default(), false);
     let Record::Pgsql(pgsql) = row else { panic!("another table") };
     let expect = [Some("***(6)".to_owned()), Some("7".into()), Some("***(1)".into()), None];
     assert_eq!(pgsql.params.unwrap(), expect);

@@ -321,7 +321,9 @@ impl Desk {
                 }
                 Step::Describe { id, mut description } => {
                     if self.scene.config.redact {
-                        description.summary = description.summary.map(|summary| redact::text(&summary).into_owned());
+                        let rules = &self.scene.config.rules;
+                        description.summary =
+                            description.summary.map(|summary| redact::text(&summary, rules).into_owned());
                     }
                     self.exchanges.describe(id, description);
                 }
@@ -406,7 +408,7 @@ impl Desk {
 
     fn deliver(&mut self, mut record: Record, emit: &mut dyn FnMut(Record)) {
         if self.scene.config.redact {
-            redact::record(&mut record, self.scene.config.keep_binary);
+            redact::record(&mut record, &self.scene.config.rules, self.scene.config.keep_binary);
         }
         let Some((table, common)) = record.exchange() else { return };
         if !self.scene.config.wants_any(&[table]) {

@@ -288,6 +288,7 @@ fn explore(
         body: to_usize(args.body),
         protocols,
         redact: !args.no_redact,
+        rules: config.rules,
         keep_binary: args.keep_binary,
         routes: patterns("--route", &args.route)?,
         ignored_routes: patterns("--ignore-route", &args.ignore_route)?,
