@@ -41,6 +41,15 @@ pub fn text<'a>(text: &'a str, rules: &Rules) -> Cow<'a, str> {
     Mask::new(rules).text(text)
 }
 
+/// Masks the line that says what an exchange under way is: `GET /path`, or a statement.
+#[must_use]
+pub fn summary(summary: &str, rules: &Rules) -> String {
+    let rules = Mask::new(rules);
+    let is_target = summary.split(' ').nth(1).is_some_and(|target| target.contains('/'));
+    let by_name = if is_target { parameters(rules, summary) } else { Cow::Owned(sql::read(rules, summary).masked) };
+    then(by_name, |text| rules.text(text)).into_owned()
+}
+
 /// `***(N)`: what a secret of that many characters becomes.
 fn masked(secret: &str) -> String {
     format!("***({})", secret.chars().count())
@@ -66,7 +75,7 @@ fn http(rules: Mask<'_>, http: &mut Http, keep_binary: bool) {
     ] {
         mask_text(rules, text);
     }
-    if let Some(path) = &mut http.path {
+    for path in [&mut http.path, &mut http.route].into_iter().flatten() {
         change(path, |path| parameters(rules, path));
     }
     if let Some(host) = &mut http.host {
@@ -151,8 +160,7 @@ fn mask_body_text<'a>(rules: Mask<'_>, text: &'a str, media: Media<'_>) -> Cow<'
     if kind.ends_with("json") || looks_like_json(text) {
         return then(json::mask(rules, text, true), |text| rules.values(text));
     }
-    // Events, scripts and logs have JSON in them.
-    then(json::mask(rules, text, false), |text| rules.text(text))
+    rules.text(text)
 }
 
 /// `name=value&name=value`, without a blank.
@@ -234,6 +242,10 @@ fn pgsql(rules: Mask<'_>, pgsql: &mut Pgsql) {
     if let Some(statement) = statement {
         pgsql.query = Some(statement.masked);
         secrets.extend(statement.secrets);
+    }
+    if let Some(shape) = &mut pgsql.shape {
+        // Values without quotes, as in `SET app.token TO abc`, are no literals.
+        *shape = sql::read(rules, shape).masked;
     }
     if let Some(message) = &mut pgsql.message {
         change(message, |message| without(message, &secrets));

@@ -40,7 +40,15 @@ impl<'r> Mask<'r> {
         } else {
             Cow::Borrowed(text)
         };
-        then(by_name, |text| self.values(text))
+        let by_name = match by_name.contains("\":") || by_name.contains("\" :") {
+            true => then(by_name, |text| json::mask(inside, text, false)),
+            false => by_name,
+        };
+        let by_value = then(by_name, |text| self.values(text));
+        if !by_value.contains('%') {
+            return by_value;
+        }
+        then(by_value, |text| query::mask_encoded(inside, text))
     }
 
     /// One level further in; null where that is too deep.

@@ -23,8 +23,13 @@ pub(super) fn mask<'a>(rules: Mask<'_>, query: &'a str) -> Cow<'a, str> {
                 out.replace(value_start, end, &super::masked(whole));
                 break;
             }
-            if let Some(changed) = nested(rules, value) {
-                out.replace(value_start, part_end, &changed);
+            // A URL in a value has parameters of its own, which reach as far.
+            let reach = if value.contains('?') { end } else { part_end };
+            if let Some(changed) = query.get(value_start..reach).and_then(|value| nested(rules, value)) {
+                out.replace(value_start, reach, &changed);
+            }
+            if reach == end {
+                break;
             }
             at = part_end.saturating_add(1);
         }
@@ -81,16 +86,40 @@ fn nested(rules: Mask<'_>, value: &str) -> Option<String> {
         Cow::Owned(changed) => Some(changed),
         Cow::Borrowed(_) => None,
     };
-    if !value.contains(['%', '+']) {
-        return mask(value);
+    let plain = mask(value);
+    let decoded = decode(plain.as_deref().unwrap_or(value));
+    match decoded {
+        Cow::Owned(decoded) => mask(&decoded).map(|masked| encode(&masked)).or(plain),
+        Cow::Borrowed(_) => plain,
     }
-    let decoded = decode(value);
-    mask(&decoded).map(|masked| encode(&masked))
+}
+
+/// Masks what words hold that are percent-encoded, as those of `grpc-message`.
+pub(super) fn mask_encoded<'a>(rules: Mask<'_>, text: &'a str) -> Cow<'a, str> {
+    let mut out = Changes::of(text);
+    let mut start = 0_usize;
+    for word in text.split(char::is_whitespace) {
+        if word.contains('%') {
+            let decoded = decode_only(word, false);
+            if let (true, Cow::Owned(masked)) = (decoded != word, rules.text(&decoded)) {
+                out.replace(start, start.saturating_add(word.len()), &encode(&masked).replace('+', "%20"));
+            }
+        }
+        let rest = text.get(start.saturating_add(word.len())..).unwrap_or_default();
+        let gap = rest.chars().next().map_or(0, char::len_utf8);
+        start = start.saturating_add(word.len()).saturating_add(gap);
+    }
+    out.finish()
 }
 
 /// Decodes a name or value (WHATWG URL, 5.1), so that `pass%77ord` hides nothing.
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    decode_only(text, true)
+}
+
+/// `plus`: `+` is a blank.
+fn decode_only(text: &str, plus: bool) -> Cow<'_, str> {
+    if !(text.contains('%') || plus && text.contains('+')) {
         return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());
@@ -103,7 +132,7 @@ fn decode(text: &str) -> Cow<'_, str> {
                 bytes.push(u8::try_from(high.saturating_mul(16).saturating_add(low)).unwrap_or(b'?'));
                 rest = after.get(2..).unwrap_or_default();
             }
-            (b'+', ..) => bytes.push(b' '),
+            (b'+', ..) if plus => bytes.push(b' '),
             _ => bytes.push(byte),
         }
     }

@@ -221,7 +221,7 @@ fn access_key(text: &str, at: usize) -> Option<Secret> {
         let start = find(text, from, PREFIX)?;
         let rest = text.get(start..)?;
         let length = run(rest, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        let cut = length == rest.len() && length >= SHORTEST_CUT && length < LENGTH;
+        let cut = length == rest.len() && (SHORTEST_CUT..LENGTH).contains(&length);
         if begins_word(text, start) && (length == LENGTH || cut) {
             return Some(Secret { start, end: start.saturating_add(length) });
         }

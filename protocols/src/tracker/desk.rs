@@ -322,8 +322,7 @@ impl Desk {
                 Step::Describe { id, mut description } => {
                     if self.scene.config.redact {
                         let rules = &self.scene.config.rules;
-                        description.summary =
-                            description.summary.map(|summary| redact::text(&summary, rules).into_owned());
+                        description.summary = description.summary.map(|summary| redact::summary(&summary, rules));
                     }
                     self.exchanges.describe(id, description);
                 }
