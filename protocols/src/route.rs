@@ -25,12 +25,17 @@ const SERVICES: usize = 1_000;
 /// Longest pattern in segments; what follows becomes `**`.
 const DEPTH: usize = 12;
 
+/// Nodes of all trees together: a host with many services is bounded too.
+const ALL_NODES: usize = 100_000;
+
 /// Turns paths into routes.
 #[derive(Debug, Default)]
 pub struct Routes {
     given: Vec<Pattern>,
     ignored: Vec<Pattern>,
     learned: HashMap<Option<Arc<str>>, Tree>,
+    /// Nodes of all trees.
+    nodes: usize,
 }
 
 /// What is known of a path's route.
@@ -48,7 +53,7 @@ impl Routes {
     /// Routes with the user's own patterns: those to recognise, first match first, and those to leave out.
     #[must_use]
     pub fn new(given: Vec<Pattern>, ignored: Vec<Pattern>) -> Self {
-        Self { given, ignored, learned: HashMap::new() }
+        Self { given, ignored, ..Self::default() }
     }
 
     /// The route of `path` (without query) in `service`. Learns from it.
@@ -61,7 +66,12 @@ impl Routes {
         }
         let known = self.learned.len() < SERVICES || self.learned.contains_key(&service.cloned());
         let key = if known { service.cloned() } else { None };
-        Route::Inferred(self.learned.entry(key).or_default().route(path))
+        let spare = ALL_NODES.saturating_sub(self.nodes);
+        let tree = self.learned.entry(key).or_default();
+        let before = tree.nodes();
+        let route = tree.route(path, spare);
+        self.nodes = self.nodes.saturating_sub(before).saturating_add(tree.nodes());
+        Route::Inferred(route)
     }
 }
 

@@ -1,11 +1,17 @@
 //! Segments that can be told to be values by their shape alone.
 
+/// A longer segment is no name that somebody gave to a place.
+const LONGEST_PLACE: usize = 96;
+
 /// The placeholder for a segment that is a value whatever its siblings are; null for what may be a place.
 pub(super) fn placeholder(segment: &str) -> Option<&'static str> {
     let bytes = segment.as_bytes();
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
     if bytes.is_empty() {
         return None;
+    }
+    if bytes.len() > LONGEST_PLACE {
+        return Some("{id}");
     }
     if digits == bytes.len() || (bytes.first() == Some(&b'-') && digits.saturating_add(1) == bytes.len() && digits > 0)
     {

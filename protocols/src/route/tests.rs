@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Pattern, Route, Routes};
+use super::tree::Tree;
+use super::{ALL_NODES, Pattern, Route, Routes};
 
 fn inferred(routes: &mut Routes, path: &str) -> String {
     match routes.route(None, path) {
@@ -139,6 +140,115 @@ fn what_is_no_pattern_says_where() {
     for (text, at) in [("users", 0), ("/a/**/b", 6), ("/a/x{id}", 3), ("/{}", 1)] {
         assert_eq!(Pattern::parse(text).unwrap_err().at, at, "{text}");
     }
+}
+
+/// Whether `route` is a pattern of `path`: the same segment or a placeholder in every place.
+fn fits(route: &str, path: &str) -> bool {
+    let mut parts = path.trim_start_matches('/').split('/');
+    for part in route.trim_start_matches('/').split('/') {
+        match (part, parts.next()) {
+            ("**", _) => return true,
+            (part, Some(segment)) if part == segment || part.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+    parts.next().is_none()
+}
+
+#[test]
+fn a_route_once_learned_stays() {
+    let mut routes = Routes::default();
+    let paths: Vec<String> = (0..4_000_u32)
+        .map(|n| match n % 6 {
+            0 => format!("/users/{}", letters(n)),
+            1 => format!("/users/{}/orders/{n}", letters(n)),
+            2 => format!("/articles/2026-01-{:02}/{}-{}", n % 28 + 1, letters(n), letters(n + 1)),
+            3 => format!("/{}/{}/commits/{:040x}", letters(n % 700), letters(n * 7), u64::from(n) * 977_777_777),
+            _ => ["/login", "/cart", "/search", "/users/me", "/articles"][n as usize / 2 % 5].to_owned(),
+        })
+        .collect();
+    let all = |routes: &mut Routes| -> Vec<String> { paths.iter().map(|path| inferred(routes, path)).collect() };
+    let first = all(&mut routes);
+    let learned = all(&mut routes);
+    for _ in 0..3 {
+        assert_eq!(all(&mut routes), learned);
+    }
+    for (path, (first, learned)) in paths.iter().zip(first.iter().zip(&learned)) {
+        assert!(fits(first, path) && fits(learned, path), "{path}: {first}, {learned}");
+    }
+    let number = |routes: &[String]| routes.iter().collect::<BTreeSet<_>>().len();
+    assert!(number(&learned) < 20, "{:#?}", learned.iter().collect::<BTreeSet<_>>());
+    // What was given out while learning is bounded too, and is in most rows what it is later.
+    assert!(number(&first) < 500, "{}", number(&first));
+    for place in ["/login", "/cart", "/search", "/users/me", "/articles"] {
+        assert!(learned.iter().any(|route| route == place), "{place} is a place of its own");
+    }
+}
+
+#[test]
+fn memory_is_bounded_whatever_comes() {
+    let mut routes = Routes::default();
+    let long = "x".repeat(5_000);
+    assert_eq!(inferred(&mut routes, &format!("/{long}/a")), "/{id}/a");
+    let services: Vec<Arc<str>> = (0..40).map(|n| Arc::from(format!("s{n}"))).collect();
+    for service in &services {
+        // Few siblings everywhere, so that nothing is merged.
+        for n in 0..6_000_u32 {
+            let path = format!("/{}/{}/{}/{}", letters(n % 20), letters(n / 20 % 20), letters(n / 400), letters(n));
+            routes.route(Some(service), &path);
+        }
+    }
+    assert!(routes.nodes <= ALL_NODES, "{}", routes.nodes);
+    let known: usize = routes.learned.values().map(Tree::nodes).sum();
+    assert_eq!(known, routes.nodes);
+}
+
+/// The URLs that tshark found in the shared captures, each capture a service.
+#[test]
+#[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
+fn urls_of_real_captures() {
+    let corpora = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora");
+    let mut requests: Vec<(Arc<str>, String)> = Vec::new();
+    let mut folders = vec![std::path::PathBuf::from(corpora)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.display().to_string();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.ends_with(".tshark-http.tsv") {
+                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                let column = text.lines().next().unwrap().split('\t').position(|name| name == "http.request.uri");
+                let column = column.unwrap();
+                let targets = text.lines().skip(1).filter_map(|line| line.split('\t').nth(column)?.split('|').next());
+                let paths = targets.map(|target| target.split('?').next().unwrap_or_default());
+                requests
+                    .extend(paths.filter(|path| path.starts_with('/')).map(|path| (name.as_str().into(), path.into())));
+            }
+        }
+    }
+    assert!(requests.len() > 300, "{} requests", requests.len());
+    let mut routes = Routes::default();
+    let all = |routes: &mut Routes| -> Vec<String> {
+        let route = |(service, path): &(Arc<str>, String)| match routes.route(Some(service), path) {
+            Route::Inferred(route) => route,
+            other => panic!("{path}: {other:?}"),
+        };
+        requests.iter().map(route).collect()
+    };
+    all(&mut routes);
+    let learned = all(&mut routes);
+    assert_eq!(all(&mut routes), learned, "learned, and stays");
+    for ((_, path), route) in requests.iter().zip(&learned) {
+        assert!(fits(route, path), "{path}: {route}");
+    }
+    let of = |wanted: &str| requests.iter().zip(&learned).find(|((_, path), _)| path == wanted).map(|(_, route)| route);
+    let container = "cc4fc8e49cadbb8bc41437dc2f9979a72293eabc3f0ea5ce48b77f43cb1f1d5e";
+    for action in ["start", "attach", "wait"] {
+        let route = of(&format!("/v1.41/containers/{container}/{action}"));
+        assert_eq!(route, Some(&format!("/v1.41/containers/{{hash}}/{action}")));
+    }
+    assert_eq!(of("/api/v4/users/login").map(String::as_str), Some("/api/v4/users/login"));
 }
 
 /// A name in letters, different for every number.

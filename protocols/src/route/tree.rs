@@ -35,17 +35,27 @@ struct Node {
 }
 
 impl Tree {
-    /// The route of `path`; learns from it.
-    pub(super) fn route(&mut self, path: &str) -> String {
+    /// How much it has learned.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    /// The route of `path`; learns from it, at most `spare` nodes.
+    pub(super) fn route(&mut self, path: &str, spare: usize) -> String {
+        let limit = NODES.min(self.nodes.saturating_add(spare));
         let (segments, more) = segments(path);
         let mut route = String::new();
         let mut node = &mut self.root;
+        let mut merged = false;
         for segment in segments {
             node.visits = node.visits.saturating_add(1);
             let name = node.name(segment);
             route.push('/');
-            if !node.children.contains_key(name) && self.nodes >= NODES {
+            if !node.children.contains_key(name) && self.nodes >= limit {
                 route.push_str("**");
+                if merged {
+                    self.nodes = self.root.below();
+                }
                 return route;
             }
             route.push_str(name);
@@ -54,9 +64,8 @@ impl Tree {
                 node.children.insert(key.clone(), Node::default());
                 self.nodes = self.nodes.saturating_add(1);
             }
-            let before = node.children.len();
             if node.judge(&key) {
-                self.nodes = self.nodes.saturating_sub(before.saturating_sub(node.children.len()));
+                merged = true;
                 route.truncate(route.len().saturating_sub(key.len()));
                 let name = if node.children.contains_key(&key) { &*key } else { SLUG };
                 route.push_str(name);
@@ -67,6 +76,9 @@ impl Tree {
             }
         }
         node.visits = node.visits.saturating_add(1);
+        if merged {
+            self.nodes = self.root.below();
+        }
         if more {
             route.push_str("/**");
         }
@@ -114,6 +126,11 @@ impl Node {
         self.children.insert(SLUG.into(), merged);
         self.values = true;
         true
+    }
+
+    /// Nodes below this one.
+    fn below(&self) -> usize {
+        self.children.values().fold(self.children.len(), |sum, child| sum.saturating_add(child.below()))
     }
 
     fn merge(&mut self, other: Self) {
