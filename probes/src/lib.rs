@@ -6,6 +6,7 @@
 
 pub mod files;
 pub mod live;
+pub mod privileges;
 mod process;
 pub mod targets;
 pub mod tls;

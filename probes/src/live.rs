@@ -27,7 +27,7 @@ use protocols::event::{Session, SocketEvent, Timestamp, Vantage};
 
 use crate::targets::Targets;
 use crate::{EventSource, Next, SourceError};
-pub use check::{Finding, check};
+pub use check::{Finding, capabilities, check};
 use clock::Clock;
 use decode::Decoder;
 use losses::Losses;

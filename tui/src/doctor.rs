@@ -136,6 +136,11 @@ fn as_text(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
             }
         }
     }
+    for (at, finding) in probes::live::capabilities().iter().enumerate() {
+        let label = if at == 0 { "privileges" } else { "" };
+        let optional = if finding.works || finding.required { "" } else { ", not needed for one's own processes" };
+        text.push_str(&format!("{label:13} {} {}{optional}\n", finding.name.to_uppercase(), finding.found));
+    }
     text.push_str("files, demo   work\n");
     if processes.is_empty() {
         text.push_str("TLS           no process with a TLS library is running (or none may be looked into)\n");
@@ -168,6 +173,7 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
         }),
         Err(error) => json!({ "works": false, "reason": error.what, "advice": error.advice, "hooks": [] }),
     };
+    let privilege = |finding: probes::live::Finding| json!({ "name": finding.name, "held": finding.works, "required": finding.required });
     let process = |process: &Process| {
         let (library, version, path) = match &process.library {
             Some((library, version, path)) => (Some(library), version.as_ref(), Some(path.display().to_string())),
@@ -184,6 +190,7 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
         "architecture": machine.architecture,
         "btf": machine.btf,
         "live": live,
+        "privileges": probes::live::capabilities().into_iter().map(privilege).collect::<Vec<_>>(),
         "files": { "works": true },
         "processes": processes.iter().map(process).collect::<Vec<_>>(),
     })

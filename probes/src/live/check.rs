@@ -25,8 +25,8 @@ pub struct Finding {
 const CAPABILITIES: &[(u32, &str, bool, &str)] = &[
     (39, "cap_bpf", true, "loads the programs"),
     (38, "cap_perfmon", true, "attaches them and lets them read kernel memory"),
-    (19, "cap_sys_ptrace", false, "reads other users' processes' names and libraries"),
-    (2, "cap_dac_read_search", false, "reads files in other users' containers"),
+    (19, "cap_sys_ptrace", false, "finds the executables and TLS libraries of other users' processes"),
+    (2, "cap_dac_read_search", false, "opens them where their folders are closed to others"),
 ];
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_SYS_RESOURCE: u32 = 24;
@@ -122,7 +122,9 @@ fn memory() -> Finding {
     finding("memlock", works, true, found, "run `ulimit -l unlimited` first, or add cap_sys_resource")
 }
 
-fn capabilities() -> Vec<Finding> {
+/// The privileges of this process, as far as they matter here.
+#[must_use]
+pub fn capabilities() -> Vec<Finding> {
     CAPABILITIES
         .iter()
         .map(|&(number, name, required, purpose)| {

@@ -58,6 +58,8 @@ impl Tap {
         let (finished, done) = crossbeam_channel::bounded(1);
         let worker = Worker::new(settings, Arc::clone(&shared), drafts, until, file).map_err(Failure::usage)?;
         let run = move || {
+            // It needs none, and `--no-tls` promises that no thread has any.
+            let _refused = probes::privileges::drop_of_thread();
             worker::run(worker);
             let _gone = finished.send(());
         };

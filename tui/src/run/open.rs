@@ -118,6 +118,12 @@ fn attach(options: &probes::live::Options, keep: &Keep, tee: Tee) -> Result<Open
     let capture = Capture::attach(options).map_err(|error| Failure::source(&error))?;
     let active = capture.hooks().iter().filter(|hook| hook.state == HookState::Active).count();
     let ready = Ready { processes: capture.processes(), hooks: active };
+    if !options.tls
+        && let Err(error) = probes::privileges::drop_of_thread()
+    {
+        // Before any thread is started that looks at what was captured.
+        output::note(&format!("cannot give up privileges: {error}"));
+    }
     let reader = Reader::start(Source::Live(Box::new(capture)), tee)?;
     Ok(Opened { reader: Some(reader), ready: Some(ready), ..Opened::stored(Engine::new(keep, false)) })
 }

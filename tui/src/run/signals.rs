@@ -36,6 +36,8 @@ pub(crate) fn listen() -> Result<Receiver<Signal>, Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).map_err(refuse)?;
     let (sender, receiver) = bounded(16);
     let listen = move || {
+        // It needs none, and `--no-tls` promises that no thread has any.
+        let _refused = probes::privileges::drop_of_thread();
         let mut ending = false;
         for signal in signals.forever() {
             let what = match signal {
