@@ -216,4 +216,5 @@ fn no_screen_shows_a_secret() {
         look(&mut screens);
     }
     assert!(screens > 100, "{screens} screens");
+    outputs::check(&session.secrets, "the title", terminal.title().as_bytes());
 }

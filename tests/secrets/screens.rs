@@ -13,8 +13,8 @@ impl Terminal {
     /// Starts the program in it.
     #[track_caller]
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
-        let terminal = Self { socket: format!("explore-secrets-{}-{}", std::process::id(), args.len()) };
-        let program = format!("XDG_STATE_HOME=/nonexistent {} {}", env!("CARGO_BIN_EXE_explore"), args.join(" "));
+        let terminal = Self { socket: format!("explore-screens-{}", std::process::id()) };
+        let program = format!("XDG_STATE_HOME=. {} {}", env!("CARGO_BIN_EXE_explore"), args.join(" "));
         let place = folder.to_str().unwrap();
         terminal.run(&[
             "-f",
@@ -51,6 +51,11 @@ impl Terminal {
     /// What is to be seen.
     pub(crate) fn screen(&self) -> String {
         self.run(&["capture-pane", "-p", "-e"])
+    }
+
+    /// What a program can set by an escape sequence.
+    pub(crate) fn title(&self) -> String {
+        self.run(&["display-message", "-p", "#{pane_title}"]).trim().to_owned()
     }
 
     /// Waits until the screen shows this.

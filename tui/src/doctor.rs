@@ -8,6 +8,7 @@ use probes::SourceError;
 use probes::live::{Capture, Hook, HookState, Options};
 use probes::targets::Targets;
 use probes::tls::{Refusal, inspect, mapped};
+use query::export::escape;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, UNSUPPORTED};
@@ -150,11 +151,13 @@ fn as_text(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
     for process in processes {
         let verdict = match (&process.library, &process.reason) {
             (Some((library, version, path)), _) => {
-                format!("{library} {} ({})", version.as_deref().unwrap_or("of unknown version"), path.display())
+                let path = escape(&path.display().to_string());
+                format!("{library} {} ({path})", version.as_deref().unwrap_or("of unknown version"))
             }
             (None, reason) => format!("not readable: {}", reason.as_deref().unwrap_or("unknown")),
         };
-        text.push_str(&format!("  {:>8} {:16} {verdict}\n", process.pid, process.name));
+        // A process may call itself anything.
+        text.push_str(&format!("  {:>8} {:16} {verdict}\n", process.pid, escape(&process.name)));
     }
     text
 }
@@ -200,7 +203,8 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
 pub(crate) fn hook_line(hook: &Hook) -> String {
     let target = hook.target.as_deref().map(|target| format!(" in {target}")).unwrap_or_default();
     let reason = hook.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("  {:12} {:9} {}{target}{reason}\n", state(hook), hook.program, hook.hook)
+    let line = format!("  {:12} {:9} {}{target}{reason}", state(hook), hook.program, hook.hook);
+    format!("{}\n", escape(&line))
 }
 
 fn state(hook: &Hook) -> &'static str {

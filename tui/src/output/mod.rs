@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 
+use query::export::escape;
 pub(crate) use rows::Rows;
 
 use crate::failure::Failure;
@@ -50,14 +51,36 @@ fn log(text: &str) {
 
 static LOG: OnceLock<Mutex<File>> = OnceLock::new();
 
-/// One line for the user, as `explore: …`.
+/// One line for the user, as `explore: …`. Names of files and processes may be in it.
 pub(crate) fn note(text: &str) {
-    line(&format!("explore: {text}"));
+    line(&format!("explore: {}", printable(text, false)));
 }
 
-/// What was wrong, as `explore: error: …`.
+/// What was wrong, as `explore: error: …`. It may be painted.
 pub(crate) fn error(text: &str) {
-    line(&format!("explore: error: {text}"));
+    line(&format!("explore: error: {}", printable(text, true)));
+}
+
+/// Lines of text without anything that a terminal acts upon but, in what is painted, colours.
+fn printable(text: &str, painted: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\n', '\x1b']) {
+        let (before, special) = rest.split_at(at);
+        out.push_str(&escape(before));
+        let color = special.strip_prefix("\x1b[").filter(|_| painted).and_then(|parameters| {
+            let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            parameters[end..].starts_with('m').then_some(end + "\x1b[m".len())
+        });
+        let (taken, after) = special.split_at(color.unwrap_or(1));
+        match color.is_some() || taken == "\n" {
+            true => out.push_str(taken),
+            false => out.push_str(&escape(taken)),
+        }
+        rest = after;
+    }
+    out.push_str(&escape(rest));
+    out
 }
 
 /// A line as it is, to stderr. Nobody can be told when stderr is gone.
@@ -75,4 +98,20 @@ pub(crate) fn status(text: &str) {
 
 fn unwritable(error: &io::Error) -> Failure {
     Failure::usage(format!("cannot write to stdout: {}", crate::failure::reason(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colours_and_line_ends_reach_a_terminal() {
+        assert_eq!(printable("a\x1b]0;x\x07b\n  c\r", false), "a\\x1b]0;x\\x07b\n  c\\r");
+        assert_eq!(
+            printable("\x1b[1;31merror\x1b[0m \x1b[2J\u{202e}", true),
+            "\x1b[1;31merror\x1b[0m \\x1b[2J\\u{202e}"
+        );
+        assert_eq!(printable("\x1b[1;31m\x1b[", false), "\\x1b[1;31m\\x1b[");
+        assert_eq!(printable("\x1b[1", true), "\\x1b[1");
+    }
 }
