@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use polars::prelude::DataFrame;
+
 use crate::error::QueryError;
 use crate::lower;
 use crate::plan::{Plan, Step};
@@ -105,7 +107,14 @@ impl Query {
             _ => State::None,
         };
         let states = self.plan.steps.iter().map(state).collect();
-        self.is_streaming().then(|| Streaming { plan: Arc::clone(&self.plan), states, last: 0, done: false })
+        self.is_streaming().then(|| Streaming {
+            plan: Arc::clone(&self.plan),
+            states,
+            last: 0,
+            files: None,
+            read_out: false,
+            done: false,
+        })
     }
 }
 
@@ -127,6 +136,9 @@ impl Running {
     /// # Errors
     /// What failed while running.
     pub fn push(&mut self, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
+        if snapshot.is_read() {
+            return lower::run(&self.plan, snapshot, context);
+        }
         let rows = lower::source_rows(&self.plan, snapshot, self.last)?;
         self.last = self.last.max(snapshot.last_seq());
         lower::add_up(&self.plan, self.at, rows, &mut self.sums, context)?;
@@ -145,6 +157,10 @@ pub struct Streaming {
     states: Vec<State>,
     /// Running number of the last row looked at.
     last: u64,
+    /// Rows of files, where some were read.
+    files: Option<lower::Ordered>,
+    /// All of them were given.
+    read_out: bool,
     done: bool,
 }
 
@@ -164,8 +180,7 @@ impl Streaming {
     /// # Errors
     /// What failed while running.
     pub fn push(&mut self, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
-        let mut frame = lower::source_rows(&self.plan, snapshot, self.last)?;
-        self.last = self.last.max(snapshot.last_seq());
+        let mut frame = self.new_rows(snapshot, context)?;
         for (step, state) in self.plan.steps.iter().zip(&mut self.states) {
             frame = match state {
                 State::None => lower::step(frame, step, context)?,
@@ -179,6 +194,31 @@ impl Streaming {
             };
         }
         lower::finish(&self.plan, Ok(frame))
+    }
+
+    fn new_rows(&mut self, snapshot: &Snapshot, context: &Context) -> Result<DataFrame, QueryError> {
+        if !snapshot.is_read() {
+            let rows = lower::source_rows(&self.plan, snapshot, self.last)?;
+            self.last = self.last.max(snapshot.last_seq());
+            return Ok(rows);
+        }
+        let files = match &mut self.files {
+            Some(files) => files,
+            None => self.files.insert(lower::ordered(&self.plan, snapshot, context)?),
+        };
+        match lower::next_rows(files)? {
+            Some(rows) => Ok(rows),
+            None => {
+                self.read_out = true;
+                lower::no_rows(&self.plan)
+            }
+        }
+    }
+
+    /// Whether rows of `snapshot`, which were read from files, are left: these come some at a time.
+    #[must_use]
+    pub fn has_more(&self, snapshot: &Snapshot) -> bool {
+        snapshot.is_read() && !self.read_out && !self.done
     }
 
     /// No further row will be given (`take n`).

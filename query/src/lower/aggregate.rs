@@ -18,18 +18,26 @@ pub(super) fn summarize(
     lower: &Lower,
     context: &Context,
 ) -> PolarsResult<LazyFrame> {
-    let mut grouped: Vec<Expr> = vec![len().alias(ROWS)];
+    let mut frame = inputs(frame, summary, lower)?;
+    let keys = key_columns(summary);
+    let rows = if keys.is_empty() { all_rows(&mut frame)? } else { len() };
+    let mut grouped: Vec<Expr> = vec![rows.clone().alias(ROWS)];
     let mut finished = Vec::new();
     for (number, aggregate) in summary.aggregates.iter().enumerate() {
-        grouped.extend(grouping(number, aggregate));
+        grouped.extend(grouping(number, aggregate, &rows));
         let seconds = seconds(aggregate.kind, summary.range.as_ref(), lower, context);
         let found = col(aggregate_name(number));
         finished.push(finish(number, aggregate, found, seconds, true).alias(aggregate_name(number)));
     }
-    let frame = inputs(frame, summary, lower)?;
-    let keys = key_columns(summary);
     let frame = if keys.is_empty() { frame.select(grouped) } else { frame.group_by(keys).agg(grouped) };
     shaped(frame.with_columns(finished), summary, lower)
+}
+
+/// The number of all rows. polars' short cut for `len()` alone, over several files, needs a type that is not compiled in.
+fn all_rows(frame: &mut LazyFrame) -> PolarsResult<Expr> {
+    let schema = frame.collect_schema()?;
+    let first = schema.iter_names().next().map(|name| col(name.clone()));
+    Ok(first.map_or_else(len, |first| first.clone().count() + first.null_count()))
 }
 
 pub(super) fn key_columns(summary: &Summary) -> Vec<Expr> {
@@ -51,20 +59,26 @@ pub(super) fn shaped(frame: LazyFrame, summary: &Summary, lower: &Lower) -> Pola
 /// column that an aggregate reads.
 pub(super) fn inputs(frame: LazyFrame, summary: &Summary, lower: &Lower) -> PolarsResult<LazyFrame> {
     let mut columns = lower.named(&summary.keys)?;
+    let mut own = Vec::new();
     for (number, aggregate) in summary.aggregates.iter().enumerate() {
         if let Some(value) = value(aggregate, lower)? {
             columns.push(value.alias(input(number)));
+            own.push(col(input(number)));
         }
         if matches!(aggregate.kind, AggregateKind::First | AggregateKind::Last) {
             columns.push(col("time").alias(time_of(number)));
+            own.push(col(time_of(number)));
         }
     }
-    // Without a column of the rows themselves constants would give one row.
-    Ok(frame.with_row_index(INDEX, None).select([col(INDEX)].into_iter().chain(columns).collect::<Vec<_>>()))
+    if columns.is_empty() {
+        return Ok(frame);
+    }
+    let names: Vec<Expr> = summary.keys.iter().map(|(name, _)| col(name.as_str())).chain(own).collect();
+    // All are computed of the rows as they came; `select` would make one row of constants.
+    Ok(frame.with_columns(columns).select(names))
 }
 
 pub(super) const ROWS: &str = "__rows";
-const INDEX: &str = "__index";
 
 pub(super) fn input(number: usize) -> String {
     format!("__input{number}")
@@ -95,9 +109,9 @@ fn value(aggregate: &Aggregate, lower: &Lower) -> PolarsResult<Option<Expr>> {
 }
 
 /// What is computed of each group: the aggregate, and how many values it had.
-fn grouping(number: usize, aggregate: &Aggregate) -> Vec<Expr> {
+fn grouping(number: usize, aggregate: &Aggregate, rows: &Expr) -> Vec<Expr> {
     if aggregate.argument.is_none() && aggregate.filter.is_none() {
-        return vec![len().alias(aggregate_name(number))];
+        return vec![rows.clone().alias(aggregate_name(number))];
     }
     let column = || col(input(number));
     let found = match aggregate.kind {

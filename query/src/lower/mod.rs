@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod expr;
+mod ordered;
 mod partial;
 mod source;
 mod text;
@@ -11,19 +12,68 @@ use std::collections::HashSet;
 use polars::prelude::*;
 
 use crate::error::QueryError;
-use crate::plan::{Join, Plan, Range, Step};
+use crate::plan::typed::TypedKind;
+use crate::plan::{Join, Order, Plan, Range, Step};
 use crate::query::Context;
 use crate::schema;
+use crate::snapshot::By;
 use crate::store::Snapshot;
-use crate::store::physical::{SEQ, dtype};
+use crate::store::physical::{SEQ, TIE, dtype};
 use crate::table::Table;
 use expr::Lower;
+pub(crate) use ordered::Ordered;
 pub(crate) use partial::Sums;
 
 /// Runs `plan` over everything in `snapshot`.
 pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
-    let run = || -> PolarsResult<DataFrame> { lazy(plan, snapshot, context)?.collect() };
+    let run = || -> PolarsResult<DataFrame> {
+        let rows = lazy(plan, snapshot, context)?;
+        // Files are read piece by piece: they may be larger than memory.
+        let engine = if snapshot.is_read() { Engine::Streaming } else { Engine::InMemory };
+        rows.collect_with_engine(engine).map(|result| result.unwrap_single())
+    };
     finish(plan, run())
+}
+
+/// The rows of `plan` in files, in order of completion, without those that its first conditions leave out.
+pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Ordered, QueryError> {
+    let lower = Lower { now: context.now };
+    let rows = Ordered::new(snapshot, plan.table, &plan.reads, By::Completion);
+    let mut conditions: Vec<Expr> = Vec::new();
+    let mut columns: Vec<String> = Vec::new();
+    for step in &plan.steps {
+        match step {
+            Step::Where(condition) => {
+                conditions.push(lower.condition(condition).map_err(failed)?);
+                condition.walk(&mut |typed| {
+                    if let TypedKind::Column(name) = &typed.kind {
+                        columns.push(name.clone());
+                    }
+                });
+            }
+            Step::Since(range) => {
+                conditions.push(within(&lower, range).map_err(failed)?);
+                columns.push("time".to_owned());
+            }
+            _ => break,
+        }
+    }
+    columns.sort();
+    columns.dedup();
+    Ok(match conditions.into_iter().reduce(Expr::and) {
+        Some(condition) => rows.only(condition, columns),
+        None => rows,
+    })
+}
+
+/// The next rows of [`ordered`]; null at the end.
+pub(crate) fn next_rows(rows: &mut Ordered) -> Result<Option<DataFrame>, QueryError> {
+    rows.next().map_err(failed)
+}
+
+/// No rows, with the columns that the steps of `plan` read.
+pub(crate) fn no_rows(plan: &Plan) -> Result<DataFrame, QueryError> {
+    source::scanned(plan, &Snapshot::default(), true).and_then(LazyFrame::collect).map_err(failed)
 }
 
 /// Runs the `steps` of `plan` (row by row ones) over the rows after number `after`; `height` rows are `frame`'s already.
@@ -31,10 +81,25 @@ pub(crate) fn source_rows(plan: &Plan, snapshot: &Snapshot, after: u64) -> Resul
     source::rows(plan, snapshot, Some(after)).and_then(LazyFrame::collect).map_err(failed)
 }
 
-/// Every row of a stored table, all columns.
-pub(crate) fn stored_rows(snapshot: &Snapshot, table: &schema::Table) -> PolarsResult<DataFrame> {
+/// Every row of a stored table, all columns, in the order of files: by time. Given piece by piece where they are in files.
+pub(crate) fn stored_rows(
+    snapshot: &Snapshot,
+    table: &'static schema::Table,
+    mut each: impl FnMut(DataFrame) -> PolarsResult<()>,
+) -> PolarsResult<()> {
     let names: Vec<String> = table.columns.iter().map(|column| column.name.to_owned()).collect();
-    source::stored(snapshot, table.name, &names, None)?.drop(SEQ)
+    if snapshot.is_read() && table.is_log {
+        let mut rows = Ordered::new(snapshot, table.name, &names, By::Time);
+        while let Some(some) = rows.next()? {
+            each(some.drop_many([SEQ, TIE]))?;
+        }
+        return Ok(());
+    }
+    let rows = source::stored(snapshot, table.name, &names, None)?.drop(SEQ)?;
+    if rows.column("time").is_err() {
+        return each(rows);
+    }
+    each(rows.sort(["time"], SortMultipleOptions::default().with_maintain_order(true))?)
 }
 
 /// Runs one step over `frame`.
@@ -124,9 +189,33 @@ fn failed(error: PolarsError) -> QueryError {
 }
 
 fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<LazyFrame> {
-    let mut frame = source::rows(plan, snapshot, None)?;
+    if !snapshot.is_read() || !schema::table(plan.table).is_some_and(|table| table.is_log) {
+        let mut frame = source::rows(plan, snapshot, None)?;
+        for step in &plan.steps {
+            frame = apply(frame, step, Some(snapshot), context)?;
+        }
+        return Ok(frame);
+    }
+    let order = plan.order();
+    let mut frame = source::scanned(plan, snapshot, order != Order::None)?;
+    if order == Order::Rows {
+        frame = frame.sort([SEQ, TIE], SortMultipleOptions::default());
+    }
+    let mut ties = order == Order::Ties;
+    let lower = Lower { now: context.now };
     for step in &plan.steps {
-        frame = apply(frame, step, Some(snapshot), context)?;
+        frame = match step {
+            Step::Sort(orders) if ties => {
+                ties = false;
+                let mut by = orders.iter().map(|(typed, _)| lower.expr(typed)).collect::<PolarsResult<Vec<_>>>()?;
+                let mut descending: Vec<bool> = orders.iter().map(|(_, descending)| *descending).collect();
+                by.extend([col(SEQ), col(TIE)]);
+                descending.extend([false, false]);
+                frame.sort_by_exprs(by, sorting(descending).with_maintain_order(false))
+            }
+            Step::Select(items) if ties => frame.select(ordered::with_order(lower.named(items)?)),
+            step => apply(frame, step, Some(snapshot), context)?,
+        };
     }
     Ok(frame)
 }

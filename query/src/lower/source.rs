@@ -2,8 +2,10 @@
 
 use polars::prelude::*;
 
+use super::ordered::{self, with_order};
 use crate::plan::Plan;
 use crate::schema::{self, EXCHANGES};
+use crate::snapshot::By;
 use crate::store::Snapshot;
 use crate::store::physical::{SEQ, dtype};
 use crate::types::Type;
@@ -20,6 +22,43 @@ pub(super) fn rows(plan: &Plan, snapshot: &Snapshot, after: Option<u64>) -> Pola
     let parts = EXCHANGES.iter().map(|table| part(snapshot, table, &plan.reads, after));
     let all = concat(parts.collect::<PolarsResult<Vec<_>>>()?, UnionArgs::default())?;
     Ok(all.sort([SEQ], SortMultipleOptions::default()))
+}
+
+/// The rows of the plan's table where some were read from files, in no order. If `ordered`, they have [`SEQ`] and [`TIE`],
+/// whose order is that of completion.
+pub(super) fn scanned(plan: &Plan, snapshot: &Snapshot, ordered: bool) -> PolarsResult<LazyFrame> {
+    let by = ordered.then_some(By::Completion);
+    let tables: &[&'static str] = if plan.table == "requests" { &EXCHANGES } else { &[plan.table] };
+    let mut parts = Vec::new();
+    for table in tables {
+        let view = (plan.table == "requests").then(|| view_of(table, &plan.reads));
+        let needed = view.as_ref().map_or(&plan.reads, |(needed, _)| needed);
+        let mut rows = Vec::new();
+        // Where there is nothing at all there must be columns still.
+        if snapshot.stored_range(table).is_some() || snapshot.scans(table).is_empty() {
+            rows.push(ordered::stored(snapshot, table, needed, By::Completion)?.lazy());
+        }
+        for scan in snapshot.scans(table) {
+            rows.push(scan.lazy(needed, by)?);
+        }
+        for rows in rows {
+            let columns = match &view {
+                Some((_, columns)) => columns.clone(),
+                None => plan.reads.iter().map(|name| col(name.as_str())).collect(),
+            };
+            // Without a column of the rows themselves constants would give one row.
+            let columns = match (ordered, plan.reads.is_empty()) {
+                (true, _) => with_order(columns),
+                (false, true) => vec![col(SEQ)],
+                (false, false) => columns,
+            };
+            parts.push(rows.select(columns));
+        }
+    }
+    match parts.len() {
+        1 => Ok(parts.remove(0)),
+        _ => concat(parts, UnionArgs::default()),
+    }
 }
 
 /// Columns `reads` of a stored table, and the running number.
@@ -74,21 +113,26 @@ fn together(name: &str, ty: Type, parts: Vec<Column>, height: usize) -> PolarsRe
 
 /// The rows of one table as `requests` shows them.
 fn part(snapshot: &Snapshot, table: &'static str, reads: &[String], after: Option<u64>) -> PolarsResult<LazyFrame> {
+    let (needed, columns) = view_of(table, reads);
+    let rows = stored(snapshot, table, &needed, after)?.lazy();
+    Ok(rows.select(columns.into_iter().chain([col(SEQ)]).collect::<Vec<_>>()))
+}
+
+/// The columns of a stored table that columns `reads` of `requests` are made of, and how.
+pub(super) fn view_of(table: &'static str, reads: &[String]) -> (Vec<String>, Vec<Expr>) {
     let (own, inputs) = view(table);
     let is_own = |name: &str| own.iter().any(|(own, _)| *own == name);
     let mut needed: Vec<String> = reads.iter().filter(|name| !is_own(name)).cloned().collect();
-    let computed = || reads.iter().filter(|name| is_own(name));
-    if computed().next().is_some() {
+    if reads.iter().any(|name| is_own(name)) {
         needed
             .extend(inputs.iter().map(|name| (*name).to_owned()).filter(|name| !reads.contains(name) || is_own(name)));
     }
-    let frame = stored(snapshot, table, &needed, after)?.lazy();
     let of = |name: &str| match own.iter().find(|(own, _)| *own == name) {
         Some((_, expr)) => expr.clone().alias(name),
         None => col(name),
     };
-    let columns: Vec<Expr> = reads.iter().map(|name| of(name)).chain([col(SEQ)]).collect();
-    Ok(frame.select(columns))
+    let columns = reads.iter().map(|name| of(name)).collect();
+    (needed, columns)
 }
 
 /// The columns that only `requests` has, and the columns that they are made of.

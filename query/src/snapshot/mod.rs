@@ -2,6 +2,7 @@
 
 mod file;
 mod read;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -10,10 +11,12 @@ use std::path::Path;
 
 pub use read::read;
 pub(crate) use read::typed;
+pub use scan::Source;
+pub(crate) use scan::{By, Scan, order};
 
 use crate::error::QueryError;
 use crate::schema;
-use crate::store::Snapshot;
+use crate::store::{Snapshot, Store};
 
 /// Footer entry of the manifest.
 const MANIFEST: &str = "explore.manifest";
@@ -42,6 +45,18 @@ pub fn write(path: &Path, snapshot: &Snapshot, manifest: &Manifest, force: bool)
         file::replace(path, force, |out| write::whole(out, snapshot, manifest))
     };
     written.map_err(|error| QueryError::run(format!("the snapshot was not written: {error}")))
+}
+
+/// Makes the rows of a file part of `store`. A Parquet snapshot stays where it is, and each query reads what it needs;
+/// Arrow IPC is loaded. Returns the manifest if there is one.
+///
+/// # Errors
+/// When it is neither, or damaged.
+pub fn open(source: Source, store: &mut Store) -> Result<Option<Manifest>, QueryError> {
+    match source {
+        Source::Bytes(bytes) if !bytes.starts_with(b"PAR1") => read(bytes, store),
+        source => scan::scan(source, store).map_err(read::damaged),
+    }
 }
 
 /// The tables that a snapshot holds, in the order in which it holds them.

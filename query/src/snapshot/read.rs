@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use polars::io::parquet::read::FileMetadata;
 use polars::prelude::*;
 use polars_arrow::array::Array;
 use polars_arrow::io::ipc::read::{StreamReader, StreamState, read_stream_metadata};
@@ -31,7 +32,7 @@ pub fn read(bytes: Vec<u8>, store: &mut Store) -> Result<Option<Manifest>, Query
     Ok(manifest)
 }
 
-fn damaged(error: PolarsError) -> QueryError {
+pub(super) fn damaged(error: PolarsError) -> QueryError {
     match error {
         PolarsError::ColumnNotFound(reason) => QueryError::run(reason.to_string()),
         other => QueryError::run(format!("the file is damaged, or no snapshot: {other}")),
@@ -69,14 +70,18 @@ fn parquet(bytes: &[u8]) -> PolarsResult<(Vec<Part>, Option<Manifest>)> {
             parts.push((table.name, of_table(frame, table.name)?));
         }
     }
+    Ok((parts, manifest_of(&metadata)))
+}
+
+/// What the footer says.
+pub(super) fn manifest_of(metadata: &FileMetadata) -> Option<Manifest> {
     let entries = metadata.key_value_metadata().iter().flatten();
     let manifest = entries.filter(|entry| entry.key == MANIFEST).find_map(|entry| entry.value.as_deref());
-    let members = manifest.and_then(|text| serde_json::from_str(text).ok());
-    Ok((parts, members.map(|members| Manifest { members })))
+    manifest.and_then(|text| serde_json::from_str(text).ok()).map(|members| Manifest { members })
 }
 
 /// The tables that column `table` names.
-fn distinct(tables: &DataFrame) -> PolarsResult<Vec<&'static schema::Table>> {
+pub(super) fn distinct(tables: &DataFrame) -> PolarsResult<Vec<&'static schema::Table>> {
     let names = tables.column(TABLE)?.cast(&DataType::String)?.unique()?;
     let known = |name: &str| schema::table(name).filter(|table| table.name != "requests");
     Ok(names.str()?.iter().flatten().filter_map(known).collect())
@@ -95,7 +100,7 @@ fn own(table: &schema::Table, names: &[&str]) -> Vec<String> {
 }
 
 /// The table that columns of these names are of: the first that has all of them.
-fn table_of(names: &[&str]) -> PolarsResult<&'static schema::Table> {
+pub(super) fn table_of(names: &[&str]) -> PolarsResult<&'static schema::Table> {
     let has_all = |table: &&schema::Table| names.iter().all(|name| table.columns.iter().any(|own| own.name == *name));
     let found = super::stored().find(has_all).filter(|_| !names.is_empty());
     found.ok_or_else(|| {

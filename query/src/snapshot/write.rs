@@ -33,8 +33,7 @@ pub(super) fn whole(out: &mut Out, snapshot: &Snapshot, manifest: &Manifest) -> 
         let mut names: Vec<&schema::Table> = stored().collect();
         names.sort_by_key(|table| table.name);
         for table in names {
-            let rows = by_time(stored_rows(snapshot, table)?)?;
-            groups(&mut writer, &rows, |group| union(group, table.name, &columns))?;
+            groups(&mut writer, snapshot, table, |group| union(group, table.name, &columns))?;
         }
         writer.finish().map(|_| ())
     };
@@ -49,15 +48,14 @@ pub(super) fn directory(path: &Path, snapshot: &Snapshot, manifest: &Manifest, f
     let folder = path.join(format!("node={node}"));
     fs::create_dir_all(&folder)?;
     for table in stored() {
-        let rows = stored_rows(snapshot, table).and_then(by_time).map_err(io_error)?;
-        if rows.height() == 0 {
+        if snapshot.rows(table.name) == 0 {
             continue;
         }
         let columns: Vec<(&str, Type)> = table.columns.iter().map(|column| (column.name, column.ty)).collect();
         replace(&folder.join(format!("{}.parquet", table.name)), force, |out| {
             let mut write = || -> PolarsResult<()> {
                 let mut writer = writer(&mut *out, &columns, &text(snapshot, manifest))?;
-                groups(&mut writer, &rows, Ok)?;
+                groups(&mut writer, snapshot, table, Ok)?;
                 writer.finish().map(|_| ())
             };
             write().map_err(io_error)
@@ -75,28 +73,34 @@ fn writer<'a>(out: &'a mut Out, columns: &[(&str, Type)], manifest: &str) -> Pol
         .batched(&schema)
 }
 
-/// Rows are in order of completion in the store, and in order of time in files.
-fn by_time(rows: DataFrame) -> PolarsResult<DataFrame> {
-    if rows.column("time").is_err() {
-        return Ok(rows);
-    }
-    rows.sort(["time"], SortMultipleOptions::default().with_maintain_order(true))
-}
-
+/// Writes the rows of a table, each group in the shape that `shape` gives it.
 fn groups(
     writer: &mut BatchedWriter<&mut Out>,
-    rows: &DataFrame,
+    snapshot: &Snapshot,
+    table: &'static schema::Table,
     shape: impl Fn(DataFrame) -> PolarsResult<DataFrame>,
 ) -> PolarsResult<()> {
-    for start in (0..rows.height()).step_by(GROUP) {
-        let mut group = shape(rows.slice(i64::try_from(start).unwrap_or(i64::MAX), GROUP))?;
+    let mut write = |rows: DataFrame| {
+        let mut group = shape(rows)?;
         group.rechunk_mut();
-        writer.write_batch(&group)?;
-    }
-    Ok(())
+        writer.write_batch(&group)
+    };
+    let mut rest: Option<DataFrame> = None;
+    stored_rows(snapshot, table, |rows| {
+        let rows = match rest.take() {
+            Some(rest) => rest.vstack(&rows)?,
+            None => rows,
+        };
+        let full = rows.height() / GROUP * GROUP;
+        for start in (0..full).step_by(GROUP) {
+            write(rows.slice(i64::try_from(start).unwrap_or(i64::MAX), GROUP))?;
+        }
+        rest = (full < rows.height()).then(|| rows.slice(i64::try_from(full).unwrap_or(i64::MAX), GROUP));
+        Ok(())
+    })?;
+    rest.map_or(Ok(()), write)
 }
 
-/// Rows of one table with the columns of all.
 fn union(rows: DataFrame, table: &'static str, columns: &[(&str, Type)]) -> PolarsResult<DataFrame> {
     let height = rows.height();
     let column = |(name, ty): &(&str, Type)| match rows.column(name) {

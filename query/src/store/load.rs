@@ -2,17 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use polars::prelude::*;
 
-use super::Store;
-use crate::snapshot::typed;
+use super::{Numbers, Store};
+use crate::snapshot::{Scan, typed};
 
 /// Rows read at a time; also the size of the chunks that they become.
 const PART: usize = 1 << 17;
 
 /// The columns that hold numbers of exchanges.
-const IDS: [&str; 3] = ["id", "parent", "twin"];
+pub(crate) const IDS: [&str; 3] = ["id", "parent", "twin"];
 
 /// Rows of one table in order of completion.
 struct Sorted {
@@ -26,14 +27,14 @@ impl Store {
     /// Adds rows that were read from a file. Their numbers of exchanges and connections never clash with those of the
     /// rows before.
     pub(crate) fn append_parts(&mut self, parts: Vec<(&'static str, DataFrame)>) -> PolarsResult<()> {
-        let (last_id, last_conn) = (self.last_id, self.last_conn);
+        let before = self.last;
         let mut sorted = Vec::new();
         for (table, frame) in parts {
-            let frame = renumbered(typed(table, &frame)?, last_id, last_conn)?;
+            let frame = renumbered(typed(table, &frame)?, before)?;
             for name in IDS {
-                self.last_id = self.last_id.max(largest(&frame, name)?);
+                self.last.id = self.last.id.max(largest(&frame, name)?);
             }
-            self.last_conn = self.last_conn.max(largest(&frame, "conn")?);
+            self.last.conn = self.last.conn.max(largest(&frame, "conn")?);
             for start in (0..frame.height()).step_by(PART) {
                 sorted.push(by_completion(table, frame.slice(i64::try_from(start).unwrap_or(i64::MAX), PART))?);
             }
@@ -43,7 +44,36 @@ impl Store {
             let Sorted { table, frame, .. } = &sorted[part];
             self.append_frame(table, compact(frame)?, numbers)?;
         }
+        self.were_read();
         Ok(())
+    }
+
+    /// Makes the rows of a file part of the store, where they are.
+    pub(crate) fn add_scan(&mut self, scan: Scan) -> PolarsResult<()> {
+        let (id, conn) = scan.largest()?;
+        self.last = self.last.max(Numbers { id, conn });
+        let mut scans = (*self.scans).clone();
+        scans.push(Arc::new(scan));
+        self.scans = Arc::new(scans);
+        self.were_read();
+        Ok(())
+    }
+
+    /// Adds rows to a table that is a picture of a moment.
+    pub(crate) fn append_moment(&mut self, table: &'static str, frame: DataFrame) -> PolarsResult<()> {
+        let numbers = (self.next_seq..).take(frame.height()).collect();
+        self.next_seq += frame.height() as u64;
+        self.append_frame(table, compact(&frame)?, numbers)
+    }
+
+    /// The largest number of an exchange, and of a connection, so far.
+    pub(crate) fn last_numbers(&self) -> (u64, u64) {
+        (self.last.id, self.last.conn)
+    }
+
+    fn were_read(&mut self) {
+        self.is_read = true;
+        self.read = self.last;
     }
 }
 
@@ -55,12 +85,12 @@ fn largest(frame: &DataFrame, name: &str) -> PolarsResult<u64> {
 }
 
 /// Adds to every number what was given before.
-fn renumbered(frame: DataFrame, last_id: u64, last_conn: u64) -> PolarsResult<DataFrame> {
-    if last_id == 0 && last_conn == 0 {
+fn renumbered(frame: DataFrame, before: Numbers) -> PolarsResult<DataFrame> {
+    if before == Numbers::default() {
         return Ok(frame);
     }
     let mut frame = frame;
-    for (name, add) in IDS.map(|name| (name, last_id)).into_iter().chain([("conn", last_conn)]) {
+    for (name, add) in IDS.map(|name| (name, before.id)).into_iter().chain([("conn", before.conn)]) {
         if let Ok(column) = frame.column(name) {
             let moved = (column.u64()?.clone() + add).with_name(name.into());
             frame.with_column(moved.into_column())?;

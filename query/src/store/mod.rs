@@ -9,6 +9,7 @@ mod builder;
 mod chunk;
 mod load;
 mod log;
+mod numbers;
 pub(crate) mod physical;
 mod retention;
 mod rows;
@@ -18,14 +19,17 @@ mod tests;
 use std::sync::Arc;
 
 use polars::prelude::{DataFrame, PolarsResult};
-use protocols::record::{Common, Conn, Dns, Grpc, Http, Pgsql, Record, Tls};
+use protocols::record::{Conn, Dns, Grpc, Http, Pgsql, Record, Tls};
 use protocols::tracker::{InFlight, Loss};
 
 pub(crate) use chunk::Chunk;
+pub(crate) use load::IDS;
 use log::Log;
+use numbers::Numbers;
 use rows::RowBuilder;
 
 use crate::schema;
+use crate::snapshot::Scan;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,9 +75,14 @@ pub struct Evicted {
 pub struct Store {
     options: StoreOptions,
     next_seq: u64,
-    /// Largest numbers of an exchange and of a connection.
-    last_id: u64,
-    last_conn: u64,
+    /// The largest numbers so far.
+    last: Numbers,
+    /// Those of the rows that were read from snapshots: rows that are appended are numbered from there on.
+    read: Numbers,
+    /// Whether rows were read from snapshots. These come in order of their time, not of their running number.
+    is_read: bool,
+    /// Snapshots that stay where they are.
+    scans: Arc<Vec<Arc<Scan>>>,
     logs: Logs,
     evicted: Evicted,
     moment: Moment,
@@ -120,8 +129,10 @@ impl Store {
         Self {
             options,
             next_seq: 1,
-            last_id: 0,
-            last_conn: 0,
+            last: Numbers::default(),
+            read: Numbers::default(),
+            is_read: false,
+            scans: Arc::default(),
             logs,
             evicted: Evicted::default(),
             moment: Moment::default(),
@@ -129,14 +140,12 @@ impl Store {
     }
 
     /// Adds a row to its table.
-    pub fn append(&mut self, record: Record) {
+    pub fn append(&mut self, mut record: Record) {
         let seq = self.next_seq;
         self.next_seq += 1;
         let logs = &mut self.logs;
-        if let Some(common) = common(&record) {
-            self.last_id = self.last_id.max(common.id);
-            self.last_conn = self.last_conn.max(common.conn);
-        }
+        self.read.add_to(&mut record);
+        self.last = self.last.max(Numbers::of(&record));
         let sealed = match record {
             Record::Http(row) => logs.http.push(&row, Some(&row.common), seq),
             Record::Grpc(row) => logs.grpc.push(&row, Some(&row.common), seq),
@@ -151,7 +160,8 @@ impl Store {
     }
 
     /// Replaces table `inflight`.
-    pub fn set_inflight(&mut self, rows: Vec<InFlight>) {
+    pub fn set_inflight(&mut self, mut rows: Vec<InFlight>) {
+        rows.iter_mut().for_each(|row| self.read.add(&mut row.common));
         self.moment.inflight = Arc::new(rows);
     }
 
@@ -177,7 +187,13 @@ impl Store {
         logs.conns.seal();
         self.retain();
         let logs = self.parts().map(|part| part.chunks().to_vec());
-        Snapshot { logs: Arc::new(logs), moment: self.moment.clone(), evicted: self.evicted.rows }
+        Snapshot {
+            logs: Arc::new(logs),
+            moment: self.moment.clone(),
+            scans: Arc::clone(&self.scans),
+            is_read: self.is_read,
+            evicted: self.evicted.rows,
+        }
     }
 
     /// What retention has let go.
@@ -195,14 +211,15 @@ impl Store {
     /// Rows held of the tables that grow.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.parts().iter().map(|part| part.rows()).sum()
+        let scanned: usize = self.scans.iter().map(|scan| scan.rows()).sum();
+        self.parts().iter().map(|part| part.rows()).sum::<u64>() + scanned as u64
     }
 
     /// Rows held of one table.
     #[must_use]
     pub fn table_rows(&self, table: &str) -> u64 {
         match LOGS.iter().position(|name| *name == table).and_then(|at| self.parts().get(at).map(|part| part.rows())) {
-            Some(rows) => rows,
+            Some(rows) => rows + scanned(&self.scans, table),
             None => self.moment.rows(table),
         }
     }
@@ -240,15 +257,9 @@ impl Store {
     }
 }
 
-fn common(record: &Record) -> Option<&Common> {
-    match record {
-        Record::Http(row) => Some(&row.common),
-        Record::Grpc(row) => Some(&row.common),
-        Record::Pgsql(row) => Some(&row.common),
-        Record::Dns(row) => Some(&row.common),
-        Record::Tls(row) => Some(&row.common),
-        Record::Conn(_) => None,
-    }
+fn scanned(scans: &[Arc<Scan>], table: &str) -> u64 {
+    let rows: usize = scans.iter().filter(|scan| scan.table.name == table).map(|scan| scan.rows()).sum();
+    rows as u64
 }
 
 impl Moment {
@@ -286,10 +297,12 @@ fn build<R>(fields: &'static [schema::Field<R>], rows: &[R]) -> PolarsResult<Opt
 }
 
 /// The store as it was at one moment. Cheap to clone and to send.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     logs: Arc<[Vec<Arc<Chunk>>; 6]>,
     moment: Moment,
+    scans: Arc<Vec<Arc<Scan>>>,
+    is_read: bool,
     evicted: u64,
 }
 
@@ -298,7 +311,7 @@ impl Snapshot {
     #[must_use]
     pub fn rows(&self, table: &str) -> u64 {
         match LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at)) {
-            Some(chunks) => chunks.iter().map(|chunk| chunk.rows() as u64).sum(),
+            Some(chunks) => chunks.iter().map(|chunk| chunk.rows() as u64).sum::<u64>() + scanned(&self.scans, table),
             None => self.moment.rows(table),
         }
     }
@@ -313,6 +326,25 @@ impl Snapshot {
     #[must_use]
     pub fn range(&self) -> Option<(i64, i64)> {
         let ranges = self.logs.iter().flatten().filter_map(|chunk| chunk.range);
+        let ranges = ranges.chain(self.scans.iter().filter_map(|scan| scan.range()));
+        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Whether rows were read from snapshots: their running numbers are not in order of completion.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.is_read
+    }
+
+    /// The rows of a table that are in files.
+    pub(crate) fn scans(&self, table: &str) -> Vec<&Arc<Scan>> {
+        self.scans.iter().filter(|scan| scan.table.name == table).collect()
+    }
+
+    /// Earliest and latest time of the rows of a table that are in memory; null when there are none.
+    pub(crate) fn stored_range(&self, table: &str) -> Option<(i64, i64)> {
+        let chunks = LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at))?;
+        let ranges = chunks.iter().map(|chunk| chunk.range.unwrap_or((0, 0)));
         ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 

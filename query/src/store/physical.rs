@@ -6,6 +6,8 @@ use crate::types::Type;
 
 /// The running number of a row in the session: hidden column of every stored table, in order of completion.
 pub(crate) const SEQ: &str = "_seq";
+/// Rows of files whose [`SEQ`] is the same are in order of this hidden column.
+pub(crate) const TIE: &str = "_tie";
 
 /// The polars type of a column of type `ty`.
 pub(crate) fn dtype(ty: Type) -> DataType {

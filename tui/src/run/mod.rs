@@ -233,7 +233,9 @@ impl Run {
 
     /// Takes events until the run ends.
     fn capture(&mut self, deadline: Option<Instant>) {
-        let Some(batches) = self.opened.reader.as_ref().map(|reader| reader.batches.clone()) else { return };
+        let Some(batches) = self.opened.reader.as_ref().map(|reader| reader.batches.clone()) else {
+            return self.stream_files();
+        };
         let mut ended_at: Option<Instant> = None;
         loop {
             match batches.recv_timeout(TICK) {
@@ -268,6 +270,27 @@ impl Run {
             if self.opened.command.as_mut().is_some_and(|command| command.ended().is_some()) {
                 // Its last bytes may still be on their way to us.
                 if ended_at.get_or_insert_with(Instant::now).elapsed() > AFTER_COMMAND {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Prints the rows of files, which may be more than can be held at once.
+    fn stream_files(&mut self) {
+        let Some(printer) = &mut self.printer else { return };
+        loop {
+            match printer.next_of_files(&mut self.opened.engine) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(failure) => {
+                    self.failure.get_or_insert(failure);
+                    return;
+                }
+            }
+            while let Ok(signal) = self.signals.try_recv() {
+                if let Signal::End(code) = signal {
+                    self.signalled = Some(code);
                     return;
                 }
             }

@@ -175,6 +175,7 @@ pub(crate) fn files(
     let paths = expand(&files.paths)?;
     let keys = files.tls_keys.as_deref().map(key_log).transpose()?;
     let (mut captures, mut progress) = (Vec::new(), Vec::new());
+    let mut tables = false;
     for path in &paths {
         let name = display(path);
         match open(path, &name, keys.clone())? {
@@ -182,17 +183,17 @@ pub(crate) fn files(
                 progress.push(replay.progress());
                 captures.push(Box::new(replay) as Box<dyn EventSource>);
             }
-            Input::Table(mut table) => {
-                let mut bytes = Vec::new();
-                table.input.read_to_end(&mut bytes).map_err(|error| Failure::file("read", path, &error))?;
-                query::snapshot::read(bytes, engine.store())
+            Input::Table(table) => {
+                tables = true;
+                read_table(path, table, everything, keep, engine.store())?
                     .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
             }
         }
     }
     engine.loaded();
     let mut bar = Bar::start(progress);
-    if captures.len() > 1 {
+    // Rows of tables come in order of time, between those of the captures.
+    if captures.len() > 1 || (tables && !captures.is_empty()) {
         damage = merge::read(captures, keep, &mut engine);
         bar = None;
     } else if let Some(source) = captures.pop() {
@@ -200,6 +201,41 @@ pub(crate) fn files(
     }
     Ok(Opened { reader, damage, bar, ..Opened::stored(engine) })
 }
+
+/// Reads a file of rows. A large Parquet file stays where it is, and each query reads of it what it needs; screens have
+/// small ones in memory.
+fn read_table(
+    path: &Path,
+    mut table: files::Table,
+    everything: bool,
+    keep: &Keep,
+    store: &mut query::Store,
+) -> Result<Result<(), query::QueryError>, Failure> {
+    let unreadable = |error: io::Error| Failure::file("read", path, &error);
+    let metadata = (!is_dash(path)).then(|| std::fs::metadata(path)).transpose().map_err(unreadable)?;
+    let large = |size: u64| everything || size > keep.memory / LARGE;
+    // One that is compressed as a whole does not begin like this.
+    let plain = metadata.filter(|metadata| metadata.is_file() && large(metadata.len()) && is_parquet(path));
+    if plain.is_some() {
+        let source = query::snapshot::Source::Path(path.to_owned());
+        return Ok(query::snapshot::open(source, store).map(|_| ()));
+    }
+    let mut bytes = Vec::new();
+    table.input.read_to_end(&mut bytes).map_err(unreadable)?;
+    let read = match everything {
+        true => query::snapshot::open(query::snapshot::Source::Bytes(bytes), store),
+        false => query::snapshot::read(bytes, store),
+    };
+    Ok(read.map(|_| ()))
+}
+
+fn is_parquet(path: &Path) -> bool {
+    let mut first = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok() && &first == b"PAR1"
+}
+
+/// A snapshot of a quarter of the budget may need all of it in memory, where it is not compressed.
+const LARGE: u64 = 4;
 
 /// Folders of snapshots stand for the files in them.
 fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {

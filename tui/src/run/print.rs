@@ -107,6 +107,18 @@ impl Printer {
         self.rows.finish()
     }
 
+    /// Prints some more rows of files that were read before the run began; false when none are left.
+    ///
+    /// # Errors
+    /// As [`tick`](Self::tick).
+    pub(crate) fn next_of_files(&mut self, engine: &mut Engine) -> Result<bool, Failure> {
+        let Mode::Streaming(streaming) = &self.mode else { return Ok(false) };
+        if !streaming.has_more(&engine.finished_rows()) {
+            return Ok(false);
+        }
+        self.stream(engine).map(|done| !done)
+    }
+
     fn stream(&mut self, engine: &mut Engine) -> Result<bool, Failure> {
         let Mode::Streaming(streaming) = &mut self.mode else { return Ok(false) };
         if streaming.is_done() || self.limit.is_some_and(|limit| self.rows.written() >= limit) {

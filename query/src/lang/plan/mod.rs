@@ -44,6 +44,17 @@ pub(crate) enum Step {
     Join(Box<Join>),
 }
 
+/// What a plan needs to know of the order of its table's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing: it adds them up.
+    None,
+    /// Which of two comes first where it sorts them itself and they are equal.
+    Ties,
+    /// It gives them, or the first of them, in that order.
+    Rows,
+}
+
 /// `since … until …`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Range {
@@ -133,6 +144,19 @@ impl Plan {
             Step::Summarize(summary) if log && !summary.keys.iter().any(|(_, typed)| typed.has_now()) => Some(at),
             _ => None,
         }
+    }
+
+    /// What it needs to know of the order of rows.
+    pub(crate) fn order(&self) -> Order {
+        for step in &self.steps {
+            match step {
+                Step::Where(_) | Step::Since(_) | Step::Extend(_) | Step::Select(_) => {}
+                Step::Summarize(_) => return Order::None,
+                Step::Sort(_) => return Order::Ties,
+                Step::Take(_) | Step::Distinct | Step::Join(_) => return Order::Rows,
+            }
+        }
+        Order::Rows
     }
 
     /// Whether it depends on `now`.
