@@ -34,6 +34,12 @@ impl Generator {
         Self { state: seed.wrapping_mul(2).wrapping_add(1), next_id: 1, names, node: "test".into() }
     }
 
+    /// Its rows are of this machine.
+    #[must_use]
+    pub fn on(self, node: &str) -> Self {
+        Self { node: node.into(), ..self }
+    }
+
     /// A number below `bound` (xorshift64*).
     pub fn below(&mut self, bound: u64) -> u64 {
         self.state ^= self.state >> 12;

@@ -50,86 +50,73 @@ fn empty(columns: &[OutputColumn]) -> DataFrame {
     DataFrame::empty_with_schema(&schema)
 }
 
-pub(super) struct ArrowStream {
+/// Arrow IPC, in either of its two formats.
+pub(super) struct Arrow {
     columns: Vec<OutputColumn>,
     buffer: Buffer,
-    writer: Option<StreamWriter<Buffer>>,
+    in_file: bool,
+    /// Made with the first rows, or at the end.
+    writer: Option<Ipc>,
 }
 
-impl ArrowStream {
-    pub(super) fn new(columns: &[OutputColumn]) -> Self {
-        Self { columns: columns.to_vec(), buffer: Buffer::default(), writer: None }
+/// polars' two writers, which share no trait.
+enum Ipc {
+    Stream(StreamWriter<Buffer>),
+    File(FileWriter<Buffer>),
+}
+
+impl Arrow {
+    /// In the file format, or in the stream format.
+    pub(super) fn new(columns: &[OutputColumn], in_file: bool) -> Self {
+        Self { columns: columns.to_vec(), buffer: Buffer::default(), in_file, writer: None }
     }
 
-    fn started(&mut self) -> PolarsResult<&mut StreamWriter<Buffer>> {
-        let schema = arrow_schema(&self.columns);
+    fn started(&mut self) -> PolarsResult<&mut Ipc> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => {
-                let mut writer = StreamWriter::new(self.buffer.clone(), WriteOptions { compression: None });
-                writer.start(&schema, None)?;
-                writer
-            }
+            None => Ipc::start(self.buffer.clone(), arrow_schema(&self.columns), self.in_file)?,
         };
         Ok(self.writer.insert(writer))
     }
 }
 
-impl RowWriter for ArrowStream {
-    fn write(&mut self, out: &mut dyn Write, table: &Table) -> io::Result<()> {
-        let write = |writer: &mut StreamWriter<Buffer>| -> PolarsResult<()> {
-            for batch in aligned(&table.frame).iter_chunks(CompatLevel::oldest(), false) {
-                writer.write(&batch, None)?;
+impl Ipc {
+    fn start(buffer: Buffer, schema: ArrowSchema, in_file: bool) -> PolarsResult<Self> {
+        let options = WriteOptions { compression: None };
+        if in_file {
+            return FileWriter::try_new(buffer, Arc::new(schema), None, options).map(Self::File);
+        }
+        let mut writer = StreamWriter::new(buffer, options);
+        writer.start(&schema, None)?;
+        Ok(Self::Stream(writer))
+    }
+
+    fn write(&mut self, rows: &DataFrame) -> PolarsResult<()> {
+        for batch in rows.iter_chunks(CompatLevel::oldest(), false) {
+            match self {
+                Self::Stream(writer) => writer.write(&batch, None)?,
+                Self::File(writer) => writer.write(&batch, None)?,
             }
-            Ok(())
-        };
-        self.started().and_then(write).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> PolarsResult<()> {
+        match self {
+            Self::Stream(writer) => writer.finish(),
+            Self::File(writer) => writer.finish(),
+        }
+    }
+}
+
+impl RowWriter for Arrow {
+    fn write(&mut self, out: &mut dyn Write, table: &Table) -> io::Result<()> {
+        self.started().and_then(|writer| writer.write(&aligned(&table.frame))).map_err(failed)?;
         self.buffer.empty_into(out)
     }
 
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.started().and_then(StreamWriter::finish).map_err(failed)?;
-        self.buffer.empty_into(out)
-    }
-}
-
-pub(super) struct ArrowFile {
-    columns: Vec<OutputColumn>,
-    buffer: Buffer,
-    writer: Option<FileWriter<Buffer>>,
-}
-
-impl ArrowFile {
-    pub(super) fn new(columns: &[OutputColumn]) -> Self {
-        Self { columns: columns.to_vec(), buffer: Buffer::default(), writer: None }
-    }
-
-    fn started(&mut self) -> PolarsResult<&mut FileWriter<Buffer>> {
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => {
-                let schema = Arc::new(arrow_schema(&self.columns));
-                FileWriter::try_new(self.buffer.clone(), schema, None, WriteOptions { compression: None })?
-            }
-        };
-        Ok(self.writer.insert(writer))
-    }
-}
-
-impl RowWriter for ArrowFile {
-    fn write(&mut self, out: &mut dyn Write, table: &Table) -> io::Result<()> {
-        let write = |writer: &mut FileWriter<Buffer>| -> PolarsResult<()> {
-            for batch in aligned(&table.frame).iter_chunks(CompatLevel::oldest(), false) {
-                writer.write(&batch, None)?;
-            }
-            Ok(())
-        };
-        self.started().and_then(write).map_err(failed)?;
-        self.buffer.empty_into(out)
-    }
-
-    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.started().and_then(FileWriter::finish).map_err(failed)?;
+        self.started().and_then(Ipc::finish).map_err(failed)?;
         self.buffer.empty_into(out)
     }
 }

@@ -71,7 +71,7 @@ pub fn writer(format: Format, columns: &[OutputColumn], options: TextOptions) ->
         Format::Json => Box::new(json::Json::new(columns)),
         Format::Csv => Box::new(csv::Csv::new(columns, options.human)),
         Format::Parquet => Box::new(binary::Parquet::new(columns)),
-        Format::Arrow => Box::new(binary::ArrowStream::new(columns)),
+        Format::Arrow => Box::new(binary::Arrow::new(columns, false)),
     }
 }
 
@@ -79,7 +79,7 @@ pub fn writer(format: Format, columns: &[OutputColumn], options: TextOptions) ->
 #[must_use]
 pub fn file_writer(format: Format, columns: &[OutputColumn], options: TextOptions) -> Box<dyn RowWriter + Send> {
     match format {
-        Format::Arrow => Box::new(binary::ArrowFile::new(columns)),
+        Format::Arrow => Box::new(binary::Arrow::new(columns, true)),
         _ => writer(format, columns, options),
     }
 }

@@ -3,8 +3,6 @@
 mod expr;
 mod hints;
 mod stage;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use hints::{STAGES, unknown_table_in as unknown_table};
 
