@@ -49,7 +49,6 @@ fn path() -> Option<PathBuf> {
 
 #[test]
 #[ignore = "a program of the test below: writes for ever"]
-#[expect(clippy::print_stdout, reason = "tells that it has begun")]
 fn writer() {
     let Some(path) = path() else { return };
     let snapshots = SIZES.map(|rows| store(rows).snapshot());

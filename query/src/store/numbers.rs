@@ -45,10 +45,10 @@ impl Numbers {
 
     /// The same in the columns that all exchanges have.
     pub(super) fn add(self, common: &mut Common) {
-        let id = |id: u64| id.saturating_add(self.id);
-        common.id = id(common.id);
-        common.parent = common.parent.map(id);
-        common.twin = common.twin.map(id);
+        let more = self.id;
+        common.id = common.id.saturating_add(more);
+        common.parent = common.parent.map(|id| id.saturating_add(more));
+        common.twin = common.twin.map(|id| id.saturating_add(more));
         common.conn = common.conn.saturating_add(self.conn);
     }
 }
