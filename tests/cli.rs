@@ -60,6 +60,84 @@ fn a_wrong_config_file_is_shown_with_line_column_and_caret() {
 }
 
 #[test]
+fn every_layer_says_where_it_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("explore.toml");
+    for (text, expected) in [
+        ("# a\nbody = \"lots\"", "explore.toml:2:8: invalid value 'lots'"),
+        ("# a\n  color = 'blue'", "explore.toml:2:11: invalid value 'blue'"),
+        ("port = [80, 'http']", "explore.toml:1:8: invalid value 'http'"),
+        ("for = 5", "explore.toml:1:7: "),
+        ("verbose = 'x'", "explore.toml:1:11: "),
+        ("route = ['/a', 'b']", "explore.toml:1:9: `b`: a route begins with '/'"),
+        ("query = 'htp'", "explore.toml:1:9: `htp`: "),
+        ("[redact]\nvalues = ['a(']", "explore.toml:2:13: unclosed group"),
+        ("[nosuch]", "explore.toml:1:2: no table is called `nosuch`"),
+        ("body = 1\nbody = 2", "explore.toml:2:1: "),
+        ("\"body", "explore.toml:1:"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let ended = explore(&["--config", path.to_str().unwrap()]).run();
+        ended.code(2);
+        assert!(ended.stderr.contains(expected), "{text}: {}", ended.stderr);
+        assert!(ended.stderr.contains('^'), "{text}: {}", ended.stderr);
+    }
+    let mut command = explore(&["-q", "http"]).command();
+    let output = command.env("EXPLORE_BODY", "lots").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("EXPLORE_BODY=lots: invalid value"), "{stderr}");
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("explore.toml");
+    fs::write(&path, "format = 'csv'\ncoverage = 'none'\nignore-route = ['/checkout']\n").unwrap();
+    let run = |args: &[&str], format: Option<&str>| {
+        let query = "http where path = '/checkout' | count";
+        let args = [&["--read", RECORDING, "-q", query, "--config", path.to_str().unwrap()], args].concat();
+        let mut command = explore(&args).command();
+        command.envs(format.map(|format| ("EXPLORE_FORMAT", format)));
+        let output = command.output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(run(&[], None), "count\n0\n");
+    assert_eq!(run(&[], Some("json")), "{\"count\":0}\n");
+    assert_eq!(run(&["--format", "csv"], Some("json")), "count\n0\n");
+}
+
+#[test]
+fn ignored_routes_give_no_rows_and_still_count() {
+    let sum = |args: &[&str]| {
+        let ended = explore(&[&["--read", RECORDING, "--coverage", "none"], args].concat()).run();
+        ended.code(0);
+        rows(&ended.stdout)[0]["n"].as_u64().unwrap()
+    };
+    let requests = ["-q", "conns where protocol = 'http' | summarize n=sum(requests)"];
+    let all = sum(&["-q", "http | summarize n=count()"]);
+    let ignored = sum(&["-q", "http where path = '/checkout' | summarize n=count()"]);
+    assert!(ignored > 0);
+    assert_eq!(sum(&["-q", "http | summarize n=count()", "--ignore-route", "/checkout"]), all - ignored);
+    assert_eq!(sum(&[&requests[..], &["--ignore-route", "/checkout"]].concat()), sum(&requests));
+    assert_eq!(sum(&["-q", "http where route = '/pr*/**' | summarize n=count()", "--route", "/products/*"]), 0);
+    assert!(sum(&["-q", "http where route = '/products/*' | summarize n=count()", "--route", "/products/*"]) > 0);
+}
+
+#[test]
+fn own_rules_hide_and_keep() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("explore.toml");
+    fs::write(&path, "[redact]\nvalues = ['^/prod[a-z]+']\nnames = ['content_type']\n").unwrap();
+    let query =
+        "http where path like '%s/1%' or path like '***%' | select path, kind=req_headers['content-type'] | take 1";
+    let ended = explore(&["--read", RECORDING, "-q", query, "--config", path.to_str().unwrap()]).run();
+    ended.code(0);
+    assert!(ended.stdout.contains("\"path\":\"***(9)/"), "{}", ended.stdout);
+}
+
+#[test]
 fn the_recorded_demo_needs_nothing_and_says_that_it_is_recorded() {
     let ended = explore(&["demo", "--recorded", "--headless"]).run();
     ended.code(0);

@@ -9,8 +9,9 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 
-use super::cli::Cli;
+use super::cli::{Cli, ExploreArgs};
 use super::config::{self, Config};
+use protocols::route::Pattern;
 
 /// The command line with the layers below it, and what else the configuration file says.
 pub(super) struct Layered {
@@ -116,7 +117,10 @@ fn from_text(argument: &clap::Arg, long: &str, value: &str) -> Vec<OsString> {
             "false" | "0" | "no" | "off" => Vec::new(),
             _ => vec![flag_with(long, OsStr::new(value))],
         },
-        ArgAction::Count => vec![format!("--{long}").into(); value.parse().unwrap_or(1_usize).min(9)],
+        ArgAction::Count => match value.parse::<usize>() {
+            Ok(times) => vec![format!("--{long}").into(); times.min(9)],
+            Err(_) => vec![flag_with(long, OsStr::new(value))],
+        },
         _ => vec![flag_with(long, OsStr::new(value))],
     }
 }
@@ -131,11 +135,23 @@ fn flag_with(long: &str, value: &OsStr) -> OsString {
 fn check(tokens: &[OsString], place: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
     let argv = std::iter::once(OsString::from("explore")).chain(tokens.iter().cloned());
     match Cli::command().try_get_matches_from(argv) {
-        Ok(_) => Ok(()),
+        Ok(matches) => match Cli::from_arg_matches(&matches).ok().and_then(|cli| wrong_text(&cli)) {
+            Some(what) => Err(Wrong::Layer(place(&what))),
+            None => Ok(()),
+        },
         Err(error) => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
             Err(Wrong::Layer(place(first.trim_start_matches("error: "))))
         }
     }
+}
+
+/// What is wrong with texts in languages of their own: patterns and queries.
+fn wrong_text(cli: &Cli) -> Option<String> {
+    let ExploreArgs { route, ignore_route, query, .. } = &cli.explore;
+    let mut patterns = route.iter().chain(ignore_route);
+    let pattern = patterns.find_map(|text| Some(format!("`{text}`: {}", Pattern::parse(text).err()?.what)));
+    let query = || query.as_deref().and_then(|text| Some(format!("`{text}`: {}", query::Query::parse(text).err()?)));
+    pattern.or_else(query)
 }
