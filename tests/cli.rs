@@ -59,6 +59,32 @@ fn a_wrong_config_file_is_shown_with_line_column_and_caret() {
     assert!(ended.stderr.contains("\n  captur = 3\n") && ended.stderr.contains('^'), "{}", ended.stderr);
 }
 
+/// The files that are deployed name options that exist, and the capabilities that explore asks for.
+#[test]
+fn deployment_files_agree_with_the_program() {
+    let help = explore(&["--help"]).run().stdout;
+    let file =
+        |name: &str| fs::read_to_string(format!("{}/../docs/deploy/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    for name in ["explore.service", "daemonset.yaml"] {
+        let text = file(name);
+        let lines = text.lines().filter(|line| line.starts_with("ExecStart=") || line.contains("args:"));
+        let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || "\",[]".contains(c)));
+        let options: Vec<_> = words.filter(|word| word.starts_with("--")).collect();
+        assert!(options.len() >= 3, "{name}: {options:?}");
+        for option in options {
+            assert!(help.contains(option), "{name} has {option}");
+        }
+    }
+    let doctor = explore(&["doctor", "--json"]).run().stdout;
+    let doctor: serde_json::Value = serde_json::from_str(&doctor).unwrap();
+    let held = doctor["privileges"].as_array().unwrap().iter();
+    let names: Vec<_> = held.map(|privilege| privilege["name"].as_str().unwrap().to_uppercase()).collect();
+    assert_eq!(names.len(), 4);
+    assert!(file("explore.service").contains(&format!("AmbientCapabilities={}\n", names.join(" "))));
+    let short: Vec<_> = names.iter().map(|name| format!("\"{}\"", &name["CAP_".len()..])).collect();
+    assert!(file("daemonset.yaml").contains(&format!("add: [{}]", short.join(", "))));
+}
+
 #[test]
 fn every_layer_says_where_it_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
