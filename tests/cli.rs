@@ -491,5 +491,12 @@ fn a_snapshot_gives_the_same_rows_again() {
     second.code(0);
     assert!(!first.stdout.is_empty());
     assert_eq!(first.stdout, second.stdout);
-    explore(&["--read", RECORDING, "--snapshot", name]).run().code(2);
+    let again = explore(&["--read", RECORDING, "--snapshot", name]).run();
+    again.code(2);
+    assert!(
+        again.stderr.contains("--force") && !again.stderr.contains("coverage"),
+        "before it reads: {}",
+        again.stderr
+    );
+    explore(&["--read", RECORDING, "--snapshot", name, "--force"]).run().code(0);
 }

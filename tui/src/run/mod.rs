@@ -49,6 +49,10 @@ pub(crate) fn explore(mut explore: Explore) -> Result<u8, Failure> {
     if let Some(path) = &explore.log {
         output::log_to(path)?;
     }
+    if let Some(path) = explore.snapshot.as_ref().filter(|path| path.is_file() && !explore.force) {
+        // Better now than after an hour of capture.
+        return Err(Failure::usage(format!("{} exists\n\ntry: --force to overwrite it", path.display())));
+    }
     let signals = signals::listen()?;
     let query = match std::mem::replace(&mut explore.view, View::Headless) {
         View::Query(query) => Some(query),
@@ -386,10 +390,9 @@ impl Run {
         let redacted = self.explore.keep.tracker.redact;
         match self.opened.write_snapshot(path, &self.explore.filters, redacted, force) {
             Ok(()) => output::note(&format!("snapshot written to {}", path.display())),
-            Err(failure) => {
-                output::error(&failure.text);
-                self.failure.get_or_insert(failure);
-            }
+            // The first failure is told at the end.
+            Err(failure) if self.failure.is_none() => self.failure = Some(failure),
+            Err(failure) => output::error(&failure.text),
         }
     }
 

@@ -100,6 +100,11 @@ impl Opened {
 /// Exit code 3 when the machine cannot do it.
 pub(crate) fn live(live: &Live, keep: &Keep, tee: Tee, stdout: Stdout) -> Result<Opened, Failure> {
     let mut options = live.options.clone();
+    for pid in &options.targets.pids {
+        if !Path::new(&format!("/proc/{pid}")).exists() {
+            output::note(&format!("there is no process {pid}"));
+        }
+    }
     let command = match live.command.is_empty() {
         true => None,
         false => {
