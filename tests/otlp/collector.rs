@@ -18,7 +18,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tonic::codec::CompressionEncoding;
 use tonic::codegen::Service;
 
@@ -30,6 +32,9 @@ pub(crate) enum Transport {
     Grpc,
     Http,
 }
+
+/// A port of this machine that is free.
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// How it misbehaves; changed while it runs.
 #[derive(Debug, Default)]
@@ -63,11 +68,22 @@ struct Desk {
 
 impl Collector {
     pub(crate) fn start(transport: Transport) -> Self {
-        Self::start_at(transport, SocketAddr::from(([127, 0, 0, 1], 0)))
+        Self::start_at(transport, ANY)
+    }
+
+    /// One that is spoken to by TLS.
+    pub(crate) fn start_secure(transport: Transport, mut config: rustls::ServerConfig) -> Self {
+        let alpn: &[u8] = if transport == Transport::Grpc { b"h2" } else { b"http/1.1" };
+        config.alpn_protocols = vec![alpn.to_vec()];
+        Self::start_with(transport, ANY, Some(TlsAcceptor::from(Arc::new(config))))
     }
 
     /// At a certain address: after another one was stopped there.
     pub(crate) fn start_at(transport: Transport, address: SocketAddr) -> Self {
+        Self::start_with(transport, address, None)
+    }
+
+    fn start_with(transport: Transport, address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
         let listener = bind(address);
         let address = listener.local_addr().unwrap();
         let desk = Desk { mood: Arc::default(), received: Arc::default() };
@@ -77,7 +93,7 @@ impl Collector {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(listener, transport, desk) => {}
+                    () = serve(listener, transport, tls, desk) => {}
                     _ = stopped => {}
                 }
             });
@@ -134,18 +150,31 @@ fn bind(address: SocketAddr) -> std::net::TcpListener {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, transport: Transport, desk: Desk) {
+async fn serve(listener: std::net::TcpListener, transport: Transport, tls: Option<TlsAcceptor>, desk: Desk) {
     let listener = TcpListener::from_std(listener).unwrap();
     while let Ok((stream, _)) = listener.accept().await {
-        let desk = desk.clone();
-        match transport {
-            Transport::Grpc => tokio::spawn(grpc(stream, desk)),
-            Transport::Http => tokio::spawn(http(stream, desk)),
-        };
+        let (desk, tls) = (desk.clone(), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => speak(stream, transport, desk).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        speak(stream, transport, desk).await;
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn grpc(stream: TcpStream, desk: Desk) {
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, transport: Transport, desk: Desk) {
+    match transport {
+        Transport::Grpc => grpc(stream, desk).await,
+        Transport::Http => http(stream, desk).await,
+    }
+}
+
+async fn grpc(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, desk: Desk) {
     let traces = TraceServiceServer::new(desk.clone()).accept_compressed(CompressionEncoding::Gzip);
     let metrics = MetricsServiceServer::new(desk.clone()).accept_compressed(CompressionEncoding::Gzip);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -209,7 +238,7 @@ impl Desk {
     }
 }
 
-async fn http(stream: TcpStream, desk: Desk) {
+async fn http(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, desk: Desk) {
     let service = service_fn(move |request| answer(request, desk.clone()));
     let _gone = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

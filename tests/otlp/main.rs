@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test that panics has failed")]
 
 mod collector;
+mod connection;
 mod program;
 mod received;
 mod registry;

@@ -23,8 +23,10 @@ use crate::output;
 pub(crate) struct Tap {
     rules: Rules,
     shared: Arc<Shared>,
-    /// Null once the end was told, or where no spans are exported.
+    /// Null once the end was told: the thread goes on until then.
     spans: Option<mpsc::Sender<Draft>>,
+    /// Spans are exported, not only metrics.
+    traces: bool,
     /// A file waits for the queue; the kernel does not.
     waits: bool,
     deadline: watch::Sender<Option<Instant>>,
@@ -53,7 +55,7 @@ impl Tap {
             sent: AtomicU64::new(0),
         });
         let (spans, drafts) = mpsc::channel(settings.batch.queue);
-        let spans = settings.traces.is_some().then_some(spans);
+        let traces = settings.traces.is_some();
         let (deadline, until) = watch::channel(None);
         let (finished, done) = crossbeam_channel::bounded(1);
         let worker = Worker::new(settings, Arc::clone(&shared), drafts, until, file).map_err(Failure::usage)?;
@@ -67,7 +69,7 @@ impl Tap {
             .name("otlp".to_owned())
             .spawn(run)
             .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
-        Ok(Self { rules, shared, spans, waits: file, deadline, done, thread: Some(thread) })
+        Ok(Self { rules, shared, spans: Some(spans), traces, waits: file, deadline, done, thread: Some(thread) })
     }
 
     /// A row that is complete.
@@ -75,7 +77,7 @@ impl Tap {
         if let Ok(mut metrics) = self.shared.metrics.lock() {
             metrics.take(record, &self.rules);
         }
-        let Some(spans) = &self.spans else { return };
+        let Some(spans) = self.spans.as_ref().filter(|_| self.traces) else { return };
         let Some(draft) = span::draft(record, &self.rules) else { return };
         let counts = u64::from(draft.span.is_some());
         let refused = match self.waits {
@@ -111,14 +113,14 @@ impl Tap {
     pub(crate) fn finish(&mut self, limit: Option<Duration>, stopped: &mut dyn FnMut() -> bool) {
         let Some(thread) = self.thread.take() else { return };
         let _nobody_waits = self.deadline.send(limit.map(|limit| Instant::now() + limit));
-        let traced = self.spans.take().is_some();
+        drop(self.spans.take());
         while self.done.recv_timeout(ASK_EVERY) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
             if stopped() {
                 let _nobody_waits = self.deadline.send(Some(Instant::now()));
             }
         }
         let _panicked = thread.join();
-        if traced {
+        if self.traces {
             let (sent, lost) = (self.shared.sent.load(Ordering::Relaxed), self.shared.losses.total());
             let lost = if lost > 0 { format!(", {lost} could not be") } else { String::new() };
             output::note(&format!("otlp: {sent} spans sent{lost}"));

@@ -174,6 +174,7 @@ pub(crate) fn files(
     tap: Option<Tap>,
 ) -> Result<Opened, Failure> {
     let mut engine = Engine::new(keep, everything);
+    let exports = tap.is_some();
     engine.export_to(tap);
     let mut damage = None;
     let mut reader = None;
@@ -187,6 +188,14 @@ pub(crate) fn files(
             Input::Events(replay) => {
                 progress.push(replay.progress());
                 captures.push(Box::new(replay) as Box<dyn EventSource>);
+            }
+            Input::Table(_) if exports => {
+                return Err(Failure::usage(format!(
+                    "{name} holds rows: --otlp and --metrics-listen export the exchanges of captures and recordings
+
+\
+                     try: the capture or .events file that the rows came from"
+                )));
             }
             Input::Table(table) => {
                 tables = true;

@@ -88,7 +88,9 @@ impl Service {
             return;
         }
         let count = self.counts.entry(instrument).or_default();
-        let key = if *count < MOST_SERIES { key } else { Key::overflow(instrument) };
+        // Names have a bound of their own, and each may fail in several ways.
+        let most = if instrument == Instrument::DnsDuration { 5 * MOST_NAMES } else { MOST_SERIES };
+        let key = if *count < most { key } else { Key::overflow(instrument) };
         *count = count.saturating_add(1);
         self.series.entry(key).or_insert_with(|| Histogram::new(instrument.about().bounds)).record(value);
     }

@@ -1,15 +1,20 @@
 //! OTLP over gRPC: the protocol's own service, called with tonic.
 
+use std::task::{Context, Poll};
+
+use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::uri::Scheme;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use tonic::codec::CompressionEncoding;
+use tonic::codegen::Service;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::super::settings::{Protocol, Target};
-use super::connect::connector;
+use super::connect::{Connector, connector};
 use super::transport::{Message, Outcome};
 
 /// A channel to a collector; it connects when it is needed, and again after that.
@@ -22,11 +27,17 @@ pub(super) struct Grpc {
 
 impl Grpc {
     pub(super) fn new(target: &Target) -> Result<Self, String> {
-        let endpoint = Endpoint::from(target.grpc.clone())
+        // tonic would want to add the TLS itself: it is told of a plain address, and the connector knows better.
+        let mut plain = target.grpc.clone().into_parts();
+        plain.scheme = Some(Scheme::HTTP);
+        let plain = Uri::from_parts(plain).map_err(|error| error.to_string())?;
+        let endpoint = Endpoint::from(plain)
+            .origin(target.grpc.clone())
             .connect_timeout(target.timeout)
             .user_agent(USER_AGENT)
             .map_err(|error| error.to_string())?;
-        let channel = endpoint.connect_with_connector_lazy(connector(target, Protocol::Grpc)?);
+        let known = Known { connector: connector(target, Protocol::Grpc)?, uri: target.grpc.clone() };
+        let channel = endpoint.connect_with_connector_lazy(known);
         Ok(Self { channel, headers: target.headers.clone(), gzip: target.gzip })
     }
 
@@ -67,6 +78,27 @@ impl Grpc {
         let headers = self.headers.iter().cloned().collect();
         *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(headers);
         request
+    }
+}
+
+/// Connects to the collector's own address, TLS included, whatever it is asked for.
+#[derive(Clone)]
+struct Known {
+    connector: Connector,
+    uri: Uri,
+}
+
+impl Service<Uri> for Known {
+    type Response = <Connector as Service<Uri>>::Response;
+    type Error = <Connector as Service<Uri>>::Error;
+    type Future = <Connector as Service<Uri>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, _asked: Uri) -> Self::Future {
+        self.connector.call(self.uri.clone())
     }
 }
 
