@@ -1,5 +1,6 @@
 //! Explore beside services that are instrumented already, and collectors that misbehave while it watches.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
@@ -8,12 +9,12 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::explore::{Explore, read, text, wait_for};
-use crate::peers::{Nginx, Peer, script, tool};
+use crate::peers::{Nginx, Peer, free_port, script, tool};
 
 /// An independent collector: the protocol's services from PyPI.
-fn collector(folder: &Path) -> (Peer, u16) {
-    let peer =
-        Peer::start(folder, "collector", Command::new(tool("python")).arg(script("otlp_collector.py")).arg(folder));
+fn collector(folder: &Path, at: &[&str]) -> (Peer, u16) {
+    let mut command = Command::new(tool("python"));
+    let peer = Peer::start(folder, "collector", command.arg(script("otlp_collector.py")).arg(folder).args(at));
     (peer, port(&folder.join("port")))
 }
 
@@ -39,7 +40,7 @@ fn an_instrumented_service_and_explore_make_one_trace() {
     const REQUESTS: usize = 12;
     let folder = tempdir().unwrap();
     let folder = folder.path();
-    let (_collector, collector_port) = collector(folder);
+    let (_collector, collector_port) = collector(folder, &[]);
     let endpoint = format!("127.0.0.1:{collector_port}");
     let start = |role: &str, more: &[&str]| {
         let mut command = Command::new(tool("python"));
@@ -115,6 +116,44 @@ fn an_instrumented_service_and_explore_make_one_trace() {
             assert_eq!(point["count"], buckets);
         }
     }
+}
+
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn a_collector_that_comes_late_or_comes_back_gets_everything() {
+    const REQUESTS: usize = 1_000;
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    let nginx = Nginx::start(folder, 1);
+    let at = free_port().to_string();
+    let endpoint = format!("http://127.0.0.1:{at}");
+    let explore =
+        Explore::start(folder, &["--listen", &nginx.port.to_string(), "--otlp", &endpoint, "-q", "http | count"]);
+    let load = |name: &str| {
+        let load = format!("http://127.0.0.1:{}/?{name}=[1-{REQUESTS}]", nginx.port);
+        assert!(Command::new("curl").args(["-s", "-o", "/dev/null", &load]).status().unwrap().success());
+    };
+    let all_came = |name: &str| {
+        wait_for("all spans of a load", || {
+            let named =
+                |span: &&Value| span["attributes"]["url.query"].as_str().is_some_and(|query| query.starts_with(name));
+            spans(folder).iter().filter(named).map(|span| span["id"].to_string()).collect::<BTreeSet<_>>().len()
+                == REQUESTS
+        });
+    };
+    load("early");
+    let (first, _) = collector(folder, &[&at]);
+    all_came("early");
+    drop(first);
+    std::fs::remove_file(folder.join("port")).unwrap();
+    load("between");
+    let (_second, _) = collector(folder, &[&at]);
+    load("late");
+    all_came("between");
+    all_came("late");
+    let finished = explore.stop();
+    assert_eq!(finished.rows[0]["count"], 3 * REQUESTS);
+    assert_eq!(finished.coverage("lost"), "0", "{}", finished.stderr);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn all_spans() -> u64 {
 }
 
 #[test]
-fn a_collector_that_is_busy_for_a_while_gets_everything() {
+fn a_collector_that_is_busy_for_a_while_and_slow_gets_everything() {
     let expected = all_spans();
     for transport in [Transport::Grpc, Transport::Http] {
         let collector = Collector::start(transport);
@@ -46,6 +46,8 @@ fn a_collector_that_is_busy_for_a_while_gets_everything() {
             .spawn()
             .unwrap();
         collector.wait_for("a second attempt", |received| received.requests >= 2);
+        // From now on it is only slow.
+        collector.mood.slow.store(20, Ordering::Relaxed);
         collector.mood.unavailable.store(false, Ordering::Relaxed);
         assert!(child.wait().unwrap().success());
         assert_eq!(collector.received().spans().len() as u64, expected, "{transport:?}");

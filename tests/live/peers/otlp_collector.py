@@ -1,6 +1,6 @@
 """The protocol's own services in Python (PyPI opentelemetry-proto, grpcio): writes what it is sent, one JSON object a line.
 
-    otlp_collector.py FOLDER      writes FOLDER/port, FOLDER/received.jsonl
+    otlp_collector.py FOLDER [PORT]      writes FOLDER/port, FOLDER/received.jsonl
 """
 import json
 import os
@@ -87,7 +87,7 @@ class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Traces(), server)
 metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Metrics(), server)
-port = server.add_insecure_port("127.0.0.1:0")
+port = server.add_insecure_port(f"127.0.0.1:{sys.argv[2] if len(sys.argv) > 2 else 0}")
 server.start()
 (folder / "port.part").write_text(str(port))
 os.rename(folder / "port.part", folder / "port")
