@@ -241,7 +241,11 @@ impl Http1 {
                 self.asking = Reading::Head { scanned, begun: true };
                 let head = head::read(stream.bytes(), &[]);
                 match RequestLine::read(head.start) {
-                    Some(line) => self.describe(line, head.headers, 0, sink),
+                    Some(line) => {
+                        self.describe(line, head.headers, 0, sink);
+                        // It was read, though its end was not seen.
+                        stream.consume(stream.bytes().len());
+                    }
                     None => self.withdraw(sink),
                 }
                 self.asking = Reading::Held;
