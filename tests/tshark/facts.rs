@@ -57,7 +57,7 @@ fn captures(protocol: &str, below: &Path) -> Vec<PathBuf> {
 }
 
 /// Captures of a folder that rightly differ: `PROTOCOL PATH: reason`, one a line. Paths of fixtures begin with `fixtures`.
-fn listed(protocol: &str, folder: &Path) -> BTreeSet<String> {
+pub(crate) fn listed(protocol: &str, folder: &Path) -> BTreeSet<String> {
     let of_fixtures = folder == fixtures();
     let lines = include_str!("differences.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     lines

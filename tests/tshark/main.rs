@@ -1,6 +1,7 @@
 //! The rows of `explore --read FILE` beside what tshark saw in the same file, over every capture of `../shared/corpora`
 //! and of `fixtures/captures` that has tshark's answer beside it (`FILE.tshark-PROTOCOL.tsv`; how they were made is in the
-//! READMEs there); and beside what nginx logged of its own requests.
+//! READMEs there); beside what nginx logged of its own requests; and beside Zeek's logs
+//! of its own captures.
 //!
 //! Compared are facts: that a client sent a request, that a status came back, each with the two ends. A fact counts as
 //! often as it was seen. Captures where the two rightly differ are listed, with the reason each, in `differences.txt`; a
@@ -16,6 +17,7 @@ mod pgsql;
 mod rows;
 mod tls;
 mod truth;
+mod zeek;
 
 macro_rules! protocols {
     ($($name:ident: $protocol:literal, at least $captures:literal;)*) => {

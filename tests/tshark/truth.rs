@@ -21,10 +21,18 @@ impl Table {
     pub(crate) fn read(path: &str) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let text = String::from_utf8_lossy(&bytes);
-        let mut lines = text.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
-        let names = lines.next().unwrap_or_default();
-        let columns = names.into_iter().enumerate().map(|(at, name)| (name, at)).collect();
-        Self { columns, lines: lines.collect() }
+        let mut lines = text.lines();
+        Self::of(lines.next().unwrap_or_default(), lines)
+    }
+
+    /// The names of the columns, and the lines, all with tabs between.
+    pub(crate) fn of<'a>(names: &str, lines: impl Iterator<Item = &'a str>) -> Self {
+        let columns = names.split('\t').enumerate().map(|(at, name)| (name.to_owned(), at)).collect();
+        Self { columns, lines: lines.map(|line| line.split('\t').map(str::to_owned).collect()).collect() }
+    }
+
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
     }
 
     pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
