@@ -479,6 +479,89 @@ fn two_files_are_compared_with_figures_and_a_verdict() {
     explore(&["diff", RECORDING, RECORDING, "--by", "nosuch"]).run().code(2);
 }
 
+/// Those of the contract, without the tables that are pictures of a moment.
+const EXAMPLES: &[&str] = &[
+    "http where status>=500",
+    "http where status >= 500 and latency > 200ms | select time, process, method, host, path, status, latency",
+    "http | summarize n=count(), errors=count(if error), p50(latency), p99(latency) by service, route | sort p99 desc | take 20",
+    "http | summarize rate() by bin(time, 1s), class(status)",
+    "http | summarize share=count(if status >= 500)/count() by route | sort share desc",
+    "http where req_headers['x-tenant'] = 'acme' and remote_addr not in 10.0.0.0/8 | count by route",
+    "pgsql | summarize calls=count(), total=sum(latency), p99(latency) by shape | top 10 by total",
+    "pgsql where sqlstate is not null | count by sqlstate",
+    "grpc where status_name != 'OK' | summarize count(), p99(latency) by rpc_service, method",
+    "dns where rcode != 'NOERROR' | count by name, rcode",
+    "http | join (pgsql | summarize queries=count(), db=sum(latency) by parent) on id == parent | where queries > 10",
+    "requests where error since 5m",
+    "tls where not decrypted | count by process, reason",
+    "tls where cert_not_after < now + 30d | distinct sni, cert_not_after",
+    "conns where state = 'open' | sort bytes_sent + bytes_received desc | take 10",
+];
+/// Pictures of a moment: a file has them as of its end.
+const MOMENTS: &[&str] = &["inflight where age > 5s", "loss | sort events desc"];
+
+#[test]
+fn every_example_runs_on_every_kind_of_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (parquet, arrow) = (path("all.parquet"), path("http.arrow"));
+    explore(&["--read", RECORDING, "--snapshot", &parquet]).run().code(0);
+    explore(&["--read", RECORDING, "-q", "http", "--format", "arrow", "-o", &arrow]).run().code(0);
+    let answer = |file: &str, query: &str| {
+        let ended = explore(&["--read", file, "-q", query]).run();
+        ended.code(0);
+        let mut lines: Vec<String> = ended.stdout.lines().map(str::to_owned).collect();
+        // What is complete in the same moment may come in either order.
+        lines.sort();
+        lines
+    };
+    let mut rows = 0;
+    for query in EXAMPLES {
+        let recorded = answer(RECORDING, query);
+        assert_eq!(recorded, answer(&parquet, query), "{query}");
+        if query.starts_with("http") && !query.contains("join") {
+            assert_eq!(recorded, answer(&arrow, query), "{query}");
+        }
+        rows += recorded.len();
+    }
+    assert!(rows > 100);
+    for capture in ["dns.pcap", "https-h2.pcapng.gz"] {
+        let capture = format!("{}/../fixtures/captures/{capture}", env!("CARGO_MANIFEST_DIR"));
+        for query in EXAMPLES.iter().chain(MOMENTS) {
+            answer(&capture, query);
+        }
+    }
+    for file in [RECORDING, &parquet, &arrow] {
+        MOMENTS.iter().for_each(|query| drop(answer(file, query)));
+    }
+}
+
+/// `explore --read <(one machine) <(another)`: rows by time, numbers that never clash, and captures among them.
+#[test]
+fn files_of_different_kinds_are_one_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (parquet, arrow) = (path("http.parquet"), path("http.arrow"));
+    explore(&["--read", RECORDING, "-q", "http", "--format", "parquet", "-o", &parquet]).run().code(0);
+    explore(&["--read", RECORDING, "-q", "http", "--format", "arrow", "-o", &arrow]).run().code(0);
+    let one = explore(&["--read", &arrow, "-q", "http | count"]).run();
+    let files =
+        [&["--read", &arrow, &parquet, &arrow, RECORDING], &["-q", "http | select id, twin, time, latency, node"][..]];
+    let all = explore(&files.concat()).run();
+    all.code(0);
+    let rows = rows(&all.stdout);
+    let ids: std::collections::BTreeSet<_> = rows.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), rows.len());
+    assert_eq!(
+        rows.len(),
+        4 * serde_json::from_str::<serde_json::Value>(&one.stdout).unwrap()["count"].as_u64().unwrap() as usize
+    );
+    assert!(rows.iter().all(|row| row["twin"].as_u64().is_none_or(|twin| ids.contains(&twin))));
+    let times: Vec<_> = rows.iter().map(|row| row["time"].as_str().unwrap()).collect();
+    // The same rows four times over: merged, each is beside its likes.
+    assert!(times.chunks(4).all(|same| same.iter().all(|time| *time == same[0])), "merged by time");
+}
+
 #[test]
 fn a_snapshot_gives_the_same_rows_again() {
     let folder = tempfile::tempdir().unwrap();

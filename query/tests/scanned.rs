@@ -43,6 +43,9 @@ const QUERIES: &[&str] = &[
     "loss",
     "grpc where status = 99",
     "grpc where status = 99 | count by method",
+    "grpc where status = 99 | summarize count(), p99(latency), dcount(path) by method",
+    "http | summarize p50(ttfb if error), p90(resp_bytes), avg(latency), dcount(trace_id), first(status), rate(), error_rate() by path",
+    "http | summarize p50(status), stddev(latency), p99(latency if status = 999) by path",
 ];
 
 fn store(seed: u64, rows: usize) -> Store {

@@ -213,6 +213,9 @@ fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<Laz
                 descending.extend([false, false]);
                 frame.sort_by_exprs(by, sorting(descending).with_maintain_order(false))
             }
+            Step::Summarize(summary) if partial::is_batched(summary) => {
+                partial::batched(frame, summary, &lower, context)?
+            }
             Step::Select(items) if ties => frame.select(ordered::with_order(lower.named(items)?)),
             step => apply(frame, step, Some(snapshot), context)?,
         };
