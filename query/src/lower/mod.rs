@@ -35,16 +35,38 @@ pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result
     finish(plan, run())
 }
 
-/// The rows of `plan` in files, in order of completion, without those that its first conditions leave out.
+/// The rows of `plan` in files, in order of completion. Where its first conditions leave few of them, only these.
 pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Ordered, QueryError> {
-    let lower = Lower { now: context.now };
-    let rows = Ordered::new(snapshot, plan.table, &plan.reads, By::Completion);
+    let rows = || -> PolarsResult<Ordered> {
+        if let Some((condition, columns)) = first_condition(plan, &Lower { now: context.now })?
+            && let Some(any) = columns.first()
+        {
+            let streamed = |rows: LazyFrame| -> PolarsResult<DataFrame> {
+                Ok(rows.collect_with_engine(Engine::Streaming)?.unwrap_single())
+            };
+            let met = source::scanned(plan.table, &columns, snapshot, false)?.filter(condition.clone());
+            let count = streamed(met.select([col(any.as_str()).count() + col(any.as_str()).null_count()]))?;
+            if count.columns().first().map_or(Ok(0), |count| count.get(0)?.try_extract::<u64>())? <= FEW {
+                let rows = source::scanned(plan.table, &plan.reads, snapshot, true)?.filter(condition);
+                return streamed(rows.sort([SEQ, TIE], SortMultipleOptions::default())).map(Ordered::of);
+            }
+        }
+        Ok(Ordered::new(snapshot, plan.table, &plan.reads, By::Completion))
+    };
+    rows().map_err(failed)
+}
+
+/// So many rows of any width are held at once.
+const FEW: u64 = 200_000;
+
+/// What all rows must meet that get past the first steps, and the columns that it reads.
+fn first_condition(plan: &Plan, lower: &Lower) -> PolarsResult<Option<(Expr, Vec<String>)>> {
     let mut conditions: Vec<Expr> = Vec::new();
     let mut columns: Vec<String> = Vec::new();
     for step in &plan.steps {
         match step {
             Step::Where(condition) => {
-                conditions.push(lower.condition(condition).map_err(failed)?);
+                conditions.push(lower.condition(condition)?);
                 condition.walk(&mut |typed| {
                     if let TypedKind::Column(name) = &typed.kind {
                         columns.push(name.clone());
@@ -52,7 +74,7 @@ pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Re
                 });
             }
             Step::Since(range) => {
-                conditions.push(within(&lower, range).map_err(failed)?);
+                conditions.push(within(lower, range)?);
                 columns.push("time".to_owned());
             }
             _ => break,
@@ -60,10 +82,7 @@ pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Re
     }
     columns.sort();
     columns.dedup();
-    Ok(match conditions.into_iter().reduce(Expr::and) {
-        Some(condition) => rows.only(condition, columns),
-        None => rows,
-    })
+    Ok(conditions.into_iter().reduce(Expr::and).map(|condition| (condition, columns)))
 }
 
 /// The next rows of [`ordered`]; null at the end.
@@ -73,7 +92,7 @@ pub(crate) fn next_rows(rows: &mut Ordered) -> Result<Option<DataFrame>, QueryEr
 
 /// No rows, with the columns that the steps of `plan` read.
 pub(crate) fn no_rows(plan: &Plan) -> Result<DataFrame, QueryError> {
-    source::scanned(plan, &Snapshot::default(), true).and_then(LazyFrame::collect).map_err(failed)
+    source::scanned(plan.table, &plan.reads, &Snapshot::default(), true).and_then(LazyFrame::collect).map_err(failed)
 }
 
 /// Runs the `steps` of `plan` (row by row ones) over the rows after number `after`; `height` rows are `frame`'s already.
@@ -197,7 +216,7 @@ fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<Laz
         return Ok(frame);
     }
     let order = plan.order();
-    let mut frame = source::scanned(plan, snapshot, order != Order::None)?;
+    let mut frame = source::scanned(plan.table, &plan.reads, snapshot, order != Order::None)?;
     if order == Order::Rows {
         frame = frame.sort([SEQ, TIE], SortMultipleOptions::default());
     }

@@ -26,8 +26,6 @@ pub(crate) struct Ordered {
     table: &'static str,
     reads: Vec<String>,
     by: By,
-    /// Only rows for which this is true are wanted; the columns that it reads.
-    condition: Option<(Expr, Vec<String>)>,
 }
 
 #[derive(Debug)]
@@ -61,23 +59,22 @@ impl Ordered {
             }
         }
         pieces.sort_by_key(|piece| piece.from);
-        Self { pieces, next: 0, waiting: None, table, reads: reads.to_vec(), by, condition: None }
+        Self { pieces, next: 0, waiting: None, table, reads: reads.to_vec(), by }
     }
 
-    /// Leaves out rows for which `condition`, which reads `columns`, is not true.
-    pub(crate) fn only(self, condition: Expr, columns: Vec<String>) -> Self {
-        Self { condition: Some((condition, columns)), ..self }
+    /// Rows that are in order already, with [`SEQ`] and [`TIE`].
+    pub(super) fn of(rows: DataFrame) -> Self {
+        Self { pieces: Vec::new(), next: 0, waiting: Some(rows), table: "", reads: Vec::new(), by: By::Completion }
     }
 
     /// The next rows, with [`SEQ`] and [`TIE`]; null at the end.
     pub(crate) fn next(&mut self) -> PolarsResult<Option<DataFrame>> {
         while let Some(piece) = self.pieces.get(self.next) {
             self.next += 1;
-            let new = self.load(piece)?;
-            let all = match (self.waiting.take(), new) {
-                (Some(waiting), Some(new)) => waiting.vstack(&new)?,
-                (Some(rows), None) | (None, Some(rows)) => rows,
-                (None, None) => continue,
+            let new = self.columns(piece, &self.reads)?;
+            let all = match self.waiting.take() {
+                Some(waiting) => waiting.vstack(&new)?,
+                None => new,
             };
             let Some(horizon) = self.pieces.get(self.next).map(|piece| piece.from) else {
                 return sorted(all).map(Some);
@@ -91,24 +88,6 @@ impl Ordered {
             }
         }
         self.waiting.take().map(sorted).transpose()
-    }
-
-    fn load(&self, piece: &Piece) -> PolarsResult<Option<DataFrame>> {
-        if let Some((condition, columns)) = &self.condition {
-            // Most groups of a file may hold none of the rows wanted: then one or two columns tell.
-            if columns.len() < self.reads.len() {
-                let some = self.columns(piece, columns)?.lazy().filter(condition.clone()).limit(1).collect()?;
-                if some.height() == 0 {
-                    return Ok(None);
-                }
-            }
-        }
-        let rows = self.columns(piece, &self.reads)?;
-        let rows = match &self.condition {
-            Some((condition, _)) => rows.lazy().filter(condition.clone()).collect()?,
-            None => rows,
-        };
-        Ok((rows.height() > 0).then_some(rows))
     }
 
     fn columns(&self, piece: &Piece, reads: &[String]) -> PolarsResult<DataFrame> {

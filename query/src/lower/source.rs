@@ -24,30 +24,35 @@ pub(super) fn rows(plan: &Plan, snapshot: &Snapshot, after: Option<u64>) -> Pola
     Ok(all.sort([SEQ], SortMultipleOptions::default()))
 }
 
-/// The rows of the plan's table where some were read from files, in no order. If `ordered`, they have [`SEQ`] and [`TIE`],
+/// Columns `reads` of a table where some rows were read from files, in no order. If `ordered`, they have [`SEQ`] and [`TIE`],
 /// whose order is that of completion.
-pub(super) fn scanned(plan: &Plan, snapshot: &Snapshot, ordered: bool) -> PolarsResult<LazyFrame> {
+pub(super) fn scanned(
+    table: &'static str,
+    reads: &[String],
+    snapshot: &Snapshot,
+    ordered: bool,
+) -> PolarsResult<LazyFrame> {
     let by = ordered.then_some(By::Completion);
-    let tables: &[&'static str] = if plan.table == "requests" { &EXCHANGES } else { &[plan.table] };
+    let tables: &[&'static str] = if table == "requests" { &EXCHANGES } else { &[table] };
     let mut parts = Vec::new();
-    for table in tables {
-        let view = (plan.table == "requests").then(|| view_of(table, &plan.reads));
-        let needed = view.as_ref().map_or(&plan.reads, |(needed, _)| needed);
+    for stored in tables {
+        let view = (table == "requests").then(|| view_of(stored, reads));
+        let needed = view.as_ref().map_or(reads, |(needed, _)| needed);
         let mut rows = Vec::new();
         // Where there is nothing at all there must be columns still.
-        if snapshot.stored_range(table).is_some() || snapshot.scans(table).is_empty() {
-            rows.push(ordered::stored(snapshot, table, needed, By::Completion)?.lazy());
+        if snapshot.stored_range(stored).is_some() || snapshot.scans(stored).is_empty() {
+            rows.push(ordered::stored(snapshot, stored, needed, By::Completion)?.lazy());
         }
-        for scan in snapshot.scans(table) {
+        for scan in snapshot.scans(stored) {
             rows.push(scan.lazy(needed, by)?);
         }
         for rows in rows {
             let columns = match &view {
                 Some((_, columns)) => columns.clone(),
-                None => plan.reads.iter().map(|name| col(name.as_str())).collect(),
+                None => reads.iter().map(|name| col(name.as_str())).collect(),
             };
             // Without a column of the rows themselves constants would give one row.
-            let columns = match (ordered, plan.reads.is_empty()) {
+            let columns = match (ordered, reads.is_empty()) {
                 (true, _) => with_order(columns),
                 (false, true) => vec![col(SEQ)],
                 (false, false) => columns,
