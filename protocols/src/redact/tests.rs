@@ -1,5 +1,7 @@
 //! Whole records.
 
+use proptest::prelude::*;
+
 use super::{Rules, record};
 use crate::record::{Header, Http, Pgsql, Record};
 
@@ -58,4 +60,97 @@ fn parameters_that_belong_to_no_column_are_masked() {
     let Record::Pgsql(pgsql) = row else { panic!("another table") };
     let expect = [Some("***(6)".to_owned()), Some("7".into()), Some("***(1)".into()), None];
     assert_eq!(pgsql.params.unwrap(), expect);
+}
+
+/// Pieces that masks look at, in any order, and anything between them.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"",
+            "'",
+            "\\",
+            "\\u00",
+            "password",
+            "token",
+            "=",
+            "&",
+            ";",
+            "?",
+            "#",
+            "%",
+            "%3D",
+            "+",
+            "Bearer ",
+            "Basic ",
+            "eyJ",
+            ".eyJ",
+            "AKIA",
+            "://",
+            "@",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----END",
+            "--x",
+            "\r\n\r\n",
+            " name=",
+            "$1",
+            "$$",
+            "$a$",
+            "(",
+            ")",
+            "SET ",
+            "TO ",
+            "INSERT INTO t ",
+            "VALUES ",
+            "SELECT ",
+            "set_config(",
+            "é",
+            " ",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,8}",
+    ];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_survived_everywhere(text in pieces(), kind in prop::sample::select(vec![
+        "", "text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/html",
+    ])) {
+        let http = Http {
+            path: Some(text.clone()),
+            query: Some(text.clone()),
+            host: Some(text.clone()),
+            req_type: Some(kind.to_owned()),
+            req_headers: Some(vec![
+                header("content-type", &format!("{kind}; boundary=x")),
+                header("location", &text),
+                header("cookie", &text),
+                header("set-cookie", &text),
+                header("x", &text),
+            ]),
+            req_body: Some(text.clone().into_bytes()),
+            resp_body: Some([text.as_bytes(), b"\xff"].concat()),
+            ..Http::default()
+        };
+        for keep_binary in [false, true] {
+            record(&mut Record::Http(Box::new(http.clone())), &Rules::default(), keep_binary);
+        }
+        let params = Some(vec![Some(text.clone()), None]);
+        let pgsql = Pgsql { query: Some(text.clone()), shape: Some(text.clone()), params, ..Pgsql::default() };
+        record(&mut Record::Pgsql(Box::new(pgsql)), &Rules::default(), false);
+        let _shown = super::summary(&text, &Rules::default());
+    }
+
+    /// Text without a letter that any rule looks for comes back as it was.
+    #[test]
+    fn nothing_else_is_touched(text in "[ a-df-hl-nu-vxz0-9,.{}\\[\\]:/=&;?-]{0,80}") {
+        prop_assert_eq!(super::text(&text, &Rules::default()), text.as_str());
+    }
 }
