@@ -3,8 +3,8 @@
 //! ```text
 //! options -> run: source thread -> trackers -> store -> output (rows, coverage) or screen
 //! ```
-//! Everything below is told apart by what it may do: only [`output`] writes to stdout and stderr, only `run` starts
-//! threads, only `screen` touches the terminal, and `screen`'s model knows neither of them.
+//! Everything below is told apart by what it may do: only [`output`] writes to stdout and stderr, only `run` and
+//! `otlp` start threads, only `screen` touches the terminal, and `screen`'s model knows neither of them.
 
 #![forbid(unsafe_code)]
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use opentelemetry_semantic_conventions::SCHEMA_URL;
+use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 
 use super::join::{Draft, Joined, Joiner};
@@ -150,7 +151,7 @@ impl Spans {
     /// Sends what waits, while there is so much of it.
     async fn send(&mut self, least: usize) {
         while self.waiting.len() >= least {
-            let part: Vec<Joined> = self.waiting.drain(..self.size.min(self.waiting.len())).collect();
+            let part: Vec<Joined> = self.waiting.drain(..first(&self.waiting, self.size)).collect();
             let count = u64::try_from(part.len()).unwrap_or(u64::MAX);
             let Some(deliverer) = &mut self.deliverer else {
                 self.shared.losses.add(losses::REFUSED, count);
@@ -169,6 +170,16 @@ impl Spans {
             self.trouble.note("spans", &delivered);
         }
     }
+}
+
+/// How many of them make one request: `size`, or fewer where they are large. At least one, if there is one.
+fn first(waiting: &[Joined], size: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fits = waiting.iter().take(size).take_while(|joined| {
+        bytes = bytes.saturating_add(joined.span.encoded_len());
+        bytes <= LARGEST_REQUEST
+    });
+    fits.count().max(1).min(waiting.len())
 }
 
 /// Spans by the process that they belong to.
@@ -257,3 +268,26 @@ impl Trouble {
 
 /// Live: a minute; what comes meanwhile waits in the queue. Somebody waits for the end of a file: two time-outs.
 const LIVE_PATIENCE: Patience = Patience { one: Duration::from_secs(60), once: false };
+/// Half of what gRPC servers take by default (4 MiB): statements and addresses may be long.
+const LARGEST_REQUEST: usize = 2 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocols::record::Identity;
+
+    #[test]
+    fn large_spans_make_small_requests() {
+        let joined = |length: usize| Joined {
+            owner: Owner::process(&Identity::default()),
+            span: Span { name: "x".repeat(length), ..Span::default() },
+        };
+        let small: Vec<Joined> = (0..600).map(|_| joined(100)).collect();
+        assert_eq!(first(&small, 512), 512);
+        assert_eq!(first(&small, 1_000), 600);
+        let large: Vec<Joined> = (0..600).map(|_| joined(16 << 10)).collect();
+        assert_eq!(first(&large, 512), 127);
+        assert_eq!(first(&[joined(8 << 20)], 512), 1);
+        assert_eq!(first(&[], 512), 0);
+    }
+}

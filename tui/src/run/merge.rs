@@ -54,6 +54,7 @@ fn one(
             Ok(Next::Event(event)) => {
                 completed = completed.max(event.time());
                 engine.saw(event.time());
+                engine.took_in();
                 trackers.handle(event, &mut |record| rows.push(Row { completed, file, record }));
             }
             Ok(Next::Idle) => {}
