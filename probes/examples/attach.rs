@@ -19,8 +19,13 @@ fn main() -> Result<(), SourceError> {
     };
     let backend = if backend == "syscall" { Backend::Syscall } else { Backend::Sock };
     let targets = Targets { pids: pid.parse().into_iter().collect(), ..Targets::default() };
-    let mut source =
-        Capture::attach(&Options { targets, capture: capture.parse().unwrap_or(16 << 10), backend, tls: false })?;
+    let mut source = Capture::attach(&Options {
+        targets,
+        capture: capture.parse().unwrap_or(16 << 10),
+        backend,
+        tls: false,
+        max_cpu: None,
+    })?;
     println!("ready");
     let end = std::thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()));
     let (mut events, mut bytes, mut lost) = (0u64, 0u64, 0u64);

@@ -1,5 +1,6 @@
 //! The live kernel: loads and attaches the BPF programs, reads their ring buffer, and decodes it to socket events.
 
+mod brake;
 mod btf;
 mod cgroups;
 mod check;
@@ -16,6 +17,7 @@ mod plaintext;
 mod programs;
 mod raw;
 mod selection;
+mod shedding;
 
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use losses::Losses;
 use plaintext::Plaintext;
 use programs::{ConnMap, Programs};
 use selection::Selection;
+use shedding::Shedding;
 
 /// How to capture.
 #[derive(Debug, Clone)]
@@ -46,6 +49,8 @@ pub struct Options {
     pub backend: Backend,
     /// Read plaintext from TLS libraries too.
     pub tls: bool,
+    /// Percent of one CPU to use at most (`--max-cpu`): load is shed rather than more.
+    pub max_cpu: Option<f64>,
 }
 
 /// Kernel hooks that see socket calls.
@@ -71,6 +76,7 @@ pub struct Capture {
     conns: ConnMap,
     decoder: Decoder,
     losses: Losses,
+    shedding: Option<Shedding>,
     clock: Clock,
     /// When losses were read and the time was told last.
     ticked: Instant,
@@ -110,12 +116,17 @@ impl Capture {
             conns: maps.conns,
             decoder: Decoder::new(clock, plaintext),
             losses: Losses::new(maps.lost),
+            shedding: options.max_cpu.map(|limit| Shedding::new(limit, maps.brake, maps.shed)),
             clock,
             ticked: Instant::now(),
             swept: Instant::now(),
             wider_sweeps: 0,
             ended: false,
         };
+        if capture.shedding.is_some() {
+            // What is used inside the kernel counts too.
+            capture.take_times();
+        }
         let time = clock.now();
         capture.decoder.push(SocketEvent::Session(session(time)));
         // Hooks first, then the processes that are there: one that starts in between is seen by either.
@@ -149,7 +160,8 @@ impl Capture {
     #[must_use]
     pub fn hooks(&self) -> Vec<Hook> {
         let kernel = self.programs.as_ref().map(Programs::hooks).unwrap_or_default();
-        kernel.into_iter().chain(self.decoder.plaintext.hooks()).collect()
+        let brake = self.shedding.as_ref().map(Shedding::hook);
+        kernel.into_iter().chain(self.decoder.plaintext.hooks()).chain(brake).collect()
     }
 
     /// Has the kernel take the time of every run from now on, for [`Hook::ns_per_hit`]. That costs each run of each BPF
@@ -207,6 +219,10 @@ impl Capture {
             return;
         }
         self.ticked = Instant::now();
+        if let Some(shedding) = &mut self.shedding {
+            let in_kernel = self.programs.as_ref().and_then(Programs::time).unwrap_or_default();
+            shedding.tick(in_kernel, self.clock.now(), &mut self.decoder);
+        }
         // The end of a connection may be among what was lost.
         if self.losses.tell(self.clock.now(), &mut self.decoder) {
             self.wider_sweeps = WIDER_SWEEPS;

@@ -372,6 +372,9 @@ impl Source {
     }
 }
 
+/// Cause of what was left out on purpose, because of the brake (`--max-cpu`): counted as shed, not as lost.
+pub const SHED: &str = "shed";
+
 /// A loss, counted where it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {

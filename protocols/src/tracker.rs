@@ -329,6 +329,8 @@ pub struct Coverage {
     pub truncated: u64,
     /// Exchanges with a gap.
     pub gaps: u64,
+    /// Calls of which bytes were left out by the brake.
+    pub shed: u64,
     /// Losses by cause.
     pub losses: Vec<Loss>,
 }

@@ -50,7 +50,7 @@ pub(crate) fn dry_run(options: &Options) -> Result<u8, Failure> {
 /// Attaches for a moment; the hooks, or why not.
 fn attach(pid: Option<u32>) -> Result<Vec<Hook>, SourceError> {
     let targets = Targets { pids: vec![pid.unwrap_or_else(std::process::id)], ..Targets::default() };
-    let options = Options { targets, capture: 1024, backend: probes::live::Backend::Auto, tls: true };
+    let options = Options { targets, capture: 1024, backend: probes::live::Backend::Auto, tls: true, max_cpu: None };
     Capture::attach(&options).map(|capture| capture.hooks())
 }
 

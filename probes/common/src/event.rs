@@ -269,6 +269,16 @@ pub struct CgroupTarget {
     pub level: u64,
 }
 
+/// What is shed (`--max-cpu`): the one value of the map of that name.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brake {
+    /// Bytes copied at most from a call, whatever else allows more.
+    pub most: u32,
+    /// Nothing is copied of connections whose number, without the CPU's part, has one of these bits.
+    pub mask: u32,
+}
+
 /// A cause of loss: index of the per-CPU counters.
 pub mod loss {
     /// The ring buffer had no room.

@@ -2,7 +2,7 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
-use probes_common::event::{CgroupTarget, Conn, Header, LossCount, Peer, Target, loss};
+use probes_common::event::{Brake, CgroupTarget, Conn, Header, LossCount, Peer, Target, loss};
 use probes_common::settings::{MAX_CAPTURE, MAX_CGROUPS};
 
 use crate::transfer::Transfer;
@@ -42,6 +42,14 @@ pub static IN_FLIGHT: HashMap<u32, InFlight> = HashMap::with_max_entries(16_384,
 /// Losses by cause.
 #[map]
 pub static LOST: PerCpuArray<LossCount> = PerCpuArray::with_max_entries(loss::COUNT, 0);
+
+/// What is to be shed; set before anything is attached.
+#[map]
+pub static BRAKE: Array<Brake> = Array::with_max_entries(1, 0);
+
+/// Calls of which the brake has shed bytes, and how many.
+#[map]
+pub static SHED: PerCpuArray<LossCount> = PerCpuArray::with_max_entries(1, 0);
 
 /// Numbers given to connections on each CPU.
 #[map]

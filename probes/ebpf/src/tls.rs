@@ -339,8 +339,8 @@ struct Record<const N: usize> {
 /// Delivers as much of the buffer as is wanted: all, or beginning and end (see [`crate::verdict`]).
 #[inline(always)]
 fn tell(told: &mut Told, buffer: u64) {
-    let limit = CAPTURE.load();
     let len = told.header.len;
+    let limit = share::braked(CAPTURE.load(), len, told.header.conn);
     if len <= u64::from(limit) {
         tell_part(told, buffer, len as u32);
         return;
@@ -380,8 +380,9 @@ fn deliver<const N: usize>(told: &mut Told, buffer: u64, wanted: u32) {
             lost(loss::RING_FULL, told.header.len);
             return;
         }
-        let len = wanted & (N as u32 - 1);
-        told.header.captured = len;
+        told.header.captured = wanted;
+        // Volatile, so that the compiler keeps the mask: it knows that it changes nothing, the verifier does not.
+        let len = (&raw const told.header.captured).read_volatile() & (N as u32 - 1);
         if len > 0 && bpf_probe_read_user((&raw mut (*record).payload).cast(), len, buffer as *const _) != 0 {
             lost(loss::FAULT, u64::from(len));
             told.header.flags |= flag::FAULT;

@@ -13,6 +13,7 @@ use probes_common::settings::FRAMES_FACTOR;
 use crate::call::Buffers;
 use crate::infer::{Head, is_dns, is_http2, is_ours, is_tls};
 use crate::kernel::read_user;
+use crate::maps::{BRAKE, SHED};
 use crate::settings::CAPTURE;
 use crate::transfer::Transfer;
 
@@ -38,6 +39,7 @@ const TELLING: u64 = 5;
 #[inline(never)]
 pub fn share(conn: &mut Conn, transfer: &mut Transfer, position: u64) {
     let limit = limit(conn, transfer, position);
+    let limit = braked(limit, transfer.len, conn.id);
     if transfer.len <= u64::from(limit) {
         transfer.head = transfer.len as u32;
     } else if conn.verdict == verdict::COPY && transfer.transport != transport::UDP {
@@ -46,6 +48,26 @@ pub fn share(conn: &mut Conn, transfer: &mut Transfer, position: u64) {
     } else {
         transfer.head = limit;
     }
+}
+
+/// What the brake leaves of `limit`, for a call of `len` bytes; counts what it sheds.
+#[inline(always)]
+pub fn braked(limit: u32, len: u64, conn: u64) -> u32 {
+    let Some(brake) = BRAKE.get(0) else { return limit };
+    let is_shed = (conn >> 16) as u32 & brake.mask != 0;
+    let most = if is_shed { 0 } else { brake.most };
+    let wanted = if len < u64::from(limit) { len as u32 } else { limit };
+    if wanted <= most {
+        return limit;
+    }
+    if let Some(count) = SHED.get_ptr_mut(0) {
+        // SAFETY: the slot is this CPU's.
+        unsafe {
+            (*count).events += 1;
+            (*count).bytes += u64::from(wanted - most);
+        }
+    }
+    most
 }
 
 /// Bytes to copy at most.

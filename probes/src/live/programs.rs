@@ -2,16 +2,17 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeLinkId, UProbeScope};
 use aya::programs::{Program, ProgramError, RawTracePoint, UProbe};
 use aya::sys::{Stats, enable_stats};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
-use probes_common::event::{CgroupTarget, Conn, LossCount, loss};
+use probes_common::event::{Brake, CgroupTarget, Conn, LossCount, loss};
 use probes_common::settings::{MAX_CAPTURE, filter, port, tls};
 
+use super::brake::Step;
 use super::btf::Btf;
 use super::division::{Division, divide};
 use super::selection::TargetMap;
@@ -74,6 +75,8 @@ pub(super) struct Maps {
     pub(super) targets: TargetMap,
     pub(super) lost: PerCpuArray<MapData, [u64; 2]>,
     pub(super) conns: ConnMap,
+    pub(super) brake: Array<MapData, [u32; 2]>,
+    pub(super) shed: PerCpuArray<MapData, [u64; 2]>,
     /// Targets that user space decides about.
     pub(super) rest: Targets,
 }
@@ -82,6 +85,7 @@ pub(super) struct Maps {
 pub(super) type ConnMap = HashMap<MapData, u64, [u8; size_of::<Conn>()]>;
 
 const _: () = assert!(size_of::<LossCount>() == size_of::<[u64; 2]>());
+const _: () = assert!(size_of::<Brake>() == size_of::<[u32; 2]>());
 
 /// Loads and attaches.
 pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> {
@@ -95,6 +99,8 @@ pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> 
         targets: HashMap::try_from(take(&mut ebpf, "TARGETS")?).map_err(broken)?,
         lost: PerCpuArray::try_from(take(&mut ebpf, "LOST")?).map_err(broken)?,
         conns: HashMap::try_from(take(&mut ebpf, "CONNS")?).map_err(broken)?,
+        brake: Array::try_from(take(&mut ebpf, "BRAKE")?).map_err(broken)?,
+        shed: PerCpuArray::try_from(take(&mut ebpf, "SHED")?).map_err(broken)?,
         rest: division.rest,
     };
     let hits = PerCpuArray::try_from(take(&mut ebpf, "HITS")?).map_err(broken)?;
@@ -126,6 +132,17 @@ impl Programs {
     /// Where the kernel cannot take times, they stay unknown.
     pub(super) fn take_times(&mut self) {
         self.times = self.times.take().or_else(|| enable_stats(Stats::RunTime).ok());
+    }
+
+    /// Time that all programs have run; null where the kernel does not take it.
+    pub(super) fn time(&self) -> Option<Duration> {
+        self.times.as_ref()?;
+        let times = self.ebpf.programs().filter_map(|(_, program)| match program {
+            Program::UProbe(program) => program.info().ok(),
+            Program::RawTracePoint(program) => program.info().ok(),
+            _ => None,
+        });
+        Some(times.map(|info| info.run_time()).sum())
     }
 
     /// Nanoseconds a run, early outs included.
@@ -266,6 +283,8 @@ fn fill(ebpf: &mut Ebpf, division: &Division) -> Result<(), SourceError> {
     for &user in &division.users {
         map.insert(user, 1, 0).map_err(|_| unsupported("too many users: at most 256", None))?;
     }
+    let mut brake: Array<&mut MapData, [u32; 2]> = Array::try_from(self::map(ebpf, "BRAKE")?).map_err(broken)?;
+    brake.set(0, Step::Nothing.settings(), 0).map_err(broken)?;
     let mut map: Array<&mut MapData, [u64; 2]> = Array::try_from(self::map(ebpf, "CGROUPS")?).map_err(broken)?;
     for (index, &CgroupTarget { id, level }) in (0..).zip(&division.cgroups) {
         map.set(index, [id, level], 0).map_err(broken)?;
@@ -312,7 +331,7 @@ pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
     let types = offsets::kernel_types()?;
     // Every filter on: the most code.
     let targets = Targets { comms: vec!["*".into()], ports: vec![1], exclude_ports: vec![2], ..Targets::default() };
-    let options = Options { targets, capture: MAX_CAPTURE, backend: Backend::Auto, tls: true };
+    let options = Options { targets, capture: MAX_CAPTURE, backend: Backend::Auto, tls: true, max_cpu: None };
     let mut ebpf = load(&options, &divide(&options.targets)?, &types)?;
     let mut all = Vec::new();
     for (name, program) in ebpf.programs_mut() {

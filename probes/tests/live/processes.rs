@@ -100,7 +100,7 @@ shutil.rmtree(d)
 ",
     );
     let targets = Targets { comms: vec!["explore-probe-*".to_owned()], ..Targets::default() };
-    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false, max_cpu: None };
     let capture = Capture::attach(&options).expect("root");
     assert_eq!(capture.processes(), 0);
     let events = workload.run(capture);
@@ -121,7 +121,7 @@ l = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen(8)",
 subprocess.run(['sh', '-c', 'bash -c \"exec 3<>/dev/tcp/127.0.0.1/%d; echo grandchild >&3\"; true' % l.getsockname()[1]], check=True)
 ",
     );
-    let options = Options { targets: nobody, capture: 1024, backend: Backend::Auto, tls: false };
+    let options = Options { targets: nobody, capture: 1024, backend: Backend::Auto, tls: false, max_cpu: None };
     let mut capture = Capture::attach(&options).expect("root");
     capture.watch(workload.pid()).expect("room");
     let events = workload.run(capture);
@@ -161,7 +161,7 @@ os.wait(); s.recv(100)
 ",
     );
     let targets = Targets { users: vec!["nobody".to_owned()], ..Targets::default() };
-    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false, max_cpu: None };
     let events = workload.run(Capture::attach(&options).expect("root"));
     assert_eq!(events.one(Sent, b"as nobody").position, 7);
     assert!(events.data().all(|data| !data.bytes.starts_with(b"as root")));
@@ -172,7 +172,7 @@ os.wait(); s.recv(100)
 #[ignore = "needs root"]
 fn an_unknown_user() {
     let targets = Targets { users: vec!["nobody-of-that-name".to_owned()], ..Targets::default() };
-    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false, max_cpu: None };
     let Err(error) = Capture::attach(&options) else { panic!("attached") };
     assert!(!error.unsupported && error.what.contains("nobody-of-that-name"), "{error:?}");
 }
@@ -201,7 +201,7 @@ open('{1}/cgroup.procs', 'w').write(str(os.getpid()))
         ),
     );
     let targets = Targets { cgroups: vec![name.clone()], ..Targets::default() };
-    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false, max_cpu: None };
     let events = workload.run(Capture::attach(&options).expect("root"));
     std::fs::remove_dir(&inner).expect("empty");
     std::fs::remove_dir(root.join(&name)).expect("empty");
@@ -224,7 +224,7 @@ c = socket.create_connection(l.getsockname()); s, _ = l.accept(); c.send(b'reque
 ",
     );
     let targets = Targets { listen: vec![workload.port()], ..Targets::default() };
-    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: false, max_cpu: None };
     let events = workload.run(Capture::attach(&options).expect("root"));
     events.one(Received, b"request");
     events.one(Sent, b"elsewhere");

@@ -117,7 +117,13 @@ impl Drop for Workload {
 }
 
 pub(crate) fn options(pid: u32, backend: Backend) -> Options {
-    Options { targets: Targets { pids: vec![pid], ..Targets::default() }, capture: 16 << 10, backend, tls: false }
+    Options {
+        targets: Targets { pids: vec![pid], ..Targets::default() },
+        capture: 16 << 10,
+        backend,
+        tls: false,
+        max_cpu: None,
+    }
 }
 
 /// Runs a workload with a capture of its pid.

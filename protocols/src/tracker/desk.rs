@@ -11,7 +11,7 @@ use super::names::Names;
 use super::processes::Processes;
 use super::threads::Strand;
 use super::{Config, Coverage, InFlight};
-use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, Session, Source, Timestamp, Vantage};
+use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, SHED, Session, Source, Timestamp, Vantage};
 use crate::keys::KeyLog;
 use crate::record::{Record, Tls};
 use crate::redact;
@@ -74,6 +74,10 @@ impl Desk {
     }
 
     pub(super) fn lost(&mut self, lost: Lost) {
+        if lost.cause == SHED {
+            self.coverage.shed = self.coverage.shed.saturating_add(lost.events);
+            return;
+        }
         self.explained = self.explained.saturating_add(lost.bytes);
         self.coverage.lose(lost.cause, lost.events, lost.bytes, lost.time);
     }

@@ -203,7 +203,13 @@ fn live(args: &ExploreArgs, command: Vec<OsString>) -> Live {
         BackendArg::Sock => Backend::Sock,
         BackendArg::Syscall => Backend::Syscall,
     };
-    let options = probes::live::Options { targets, capture: to_usize(args.capture), backend, tls: !args.no_tls };
+    let options = probes::live::Options {
+        targets,
+        capture: to_usize(args.capture),
+        backend,
+        tls: !args.no_tls,
+        max_cpu: args.max_cpu,
+    };
     Live { options, command }
 }
 
@@ -262,7 +268,6 @@ fn explore(
              try: explore --read FILE --tls-keys KEYS",
         ));
     }
-    refuse_unbuilt(&args)?;
     let asked = otlp::Asked {
         endpoint: args.otlp.clone(),
         keep: args.otlp_keep.clone(),
@@ -411,15 +416,6 @@ fn patterns(option: &str, texts: &[String]) -> Result<Vec<Pattern>, Failure> {
         })
     };
     texts.iter().map(parse).collect()
-}
-
-/// Options that are accepted by name, and are not built yet: refused rather than ignored.
-fn refuse_unbuilt(args: &ExploreArgs) -> Result<(), Failure> {
-    let unbuilt: [(&str, bool); 1] = [("--max-cpu", args.max_cpu.is_some())];
-    match unbuilt.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(Failure::usage(format!("{name} is not built yet in this version"))),
-        None => Ok(()),
-    }
 }
 
 fn protocols(names: &[String]) -> Result<Vec<String>, Failure> {

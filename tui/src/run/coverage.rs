@@ -42,7 +42,7 @@ impl Summary {
             encrypted: coverage.encrypted,
             midstream: coverage.midstream,
             truncated: coverage.truncated,
-            shed: 0,
+            shed: coverage.shed,
             evicted: engine.evicted(),
             losses: engine
                 .losses()

@@ -121,6 +121,7 @@ fn add(sum: &mut Coverage, part: &Coverage) {
     sum.midstream = sum.midstream.saturating_add(part.midstream);
     sum.truncated = sum.truncated.saturating_add(part.truncated);
     sum.gaps = sum.gaps.saturating_add(part.gaps);
+    sum.shed = sum.shed.saturating_add(part.shed);
     for loss in &part.losses {
         match sum.losses.iter_mut().find(|known| known.cause == loss.cause) {
             Some(known) => {
