@@ -287,12 +287,12 @@ fn session(time: Timestamp) -> Session {
     }
 }
 
-/// Loads every program of the BPF object without attaching any: what the verifier says on this kernel.
+/// Loads these programs of the BPF object (all if none is named) without attaching any: what the verifier says on this kernel.
 ///
 /// # Errors
 /// As [`Capture::attach`].
-pub fn verify() -> Result<Vec<Verified>, SourceError> {
-    programs::verify()
+pub fn verify(only: &[String]) -> Result<Vec<Verified>, SourceError> {
+    programs::verify(only)
 }
 
 /// What loading one program took.

@@ -1,10 +1,10 @@
 //! The map of connections.
 
-use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_ringbuf_reserve, bpf_ringbuf_submit};
 use probes_common::event::{Conn, Header, Tuple, UNIX_PATH, initiator, kind, loss, transport};
 
-use crate::emit::{deliver, deliver_value, header, lost};
-use crate::maps::{CONNS, NUMBERS};
+use crate::emit::{QUIET, deliver_value, header, lost};
+use crate::maps::{CONNS, EVENTS, NUMBERS};
 use crate::socket::{
     Sequence, fill_ends, inode_of, ports_of, sequence_of, totals_of, unix_address, unix_path, was_accepted,
 };
@@ -24,7 +24,7 @@ struct Opened {
 }
 
 /// The connection of the socket that a transfer shows; found, or seen for the first time. Null if it is not watched.
-#[inline(never)]
+#[inline(always)]
 pub fn of(transfer: &Transfer) -> *mut Conn {
     let sk = transfer.sk;
     if let Some(conn) = CONNS.get_ptr_mut(sk) {
@@ -32,17 +32,27 @@ pub fn of(transfer: &Transfer) -> *mut Conn {
         let known = unsafe { &mut *conn };
         // TCP sockets are removed when they are destroyed. The others have no such event, and their memory is used again.
         if transfer.transport == transport::TCP || known.inode == inode_of(sk) {
-            if known.announced == 0 {
-                announce(sk, conn);
-            }
+            announce(sk, conn);
             return conn;
         }
         close(sk, known.id);
     }
-    match first_sight(transfer) {
-        Some(conn) => insert(sk, &conn).unwrap_or(core::ptr::null_mut()),
-        None => core::ptr::null_mut(),
+    let conn = meet(transfer);
+    announce(sk, conn);
+    conn
+}
+
+/// Puts a connection that is seen for the first time into the map.
+///
+/// What is called here and there is a function of its own, and none calls the next where both can stand side by side: before
+/// Linux 6.7 the frames of a chain of calls have 512 bytes together.
+#[inline(never)]
+fn meet(transfer: &Transfer) -> *mut Conn {
+    let mut conn = Conn::default();
+    if !first_sight(transfer, &mut conn) {
+        return core::ptr::null_mut();
     }
+    insert(transfer.sk, &conn).unwrap_or(core::ptr::null_mut())
 }
 
 /// A new number.
@@ -63,7 +73,7 @@ fn number() -> u64 {
     }
 }
 
-/// Puts a connection into the map and announces it.
+/// Puts a connection into the map.
 #[inline(always)]
 pub fn insert(sk: u64, conn: &Conn) -> Option<*mut Conn> {
     match CONNS.insert(sk, conn, NEW_ONLY) {
@@ -75,9 +85,7 @@ pub fn insert(sk: u64, conn: &Conn) -> Option<*mut Conn> {
             return None;
         }
     }
-    let conn = CONNS.get_ptr_mut(sk)?;
-    announce(sk, conn);
-    Some(conn)
+    CONNS.get_ptr_mut(sk)
 }
 
 /// A connection that `connect` just began.
@@ -86,21 +94,24 @@ pub fn connecting(sk: u64, transport: u8, pid: u32) -> Conn {
     Conn { id: number(), inode: inode_of(sk), pid, transport, initiator: initiator::LOCAL, ..Conn::default() }
 }
 
+/// Fills in what is known of a connection seen for the first time; false if it is not watched.
 #[inline(always)]
-fn first_sight(transfer: &Transfer) -> Option<Conn> {
+fn first_sight(transfer: &Transfer, conn: &mut Conn) -> bool {
     let (sk, transport) = (transfer.sk, transfer.transport);
     let (sent, received) = if transfer.sent { (transfer.len, 0) } else { (0, transfer.len) };
     if transport == transport::UNIX {
         if unix_address(sk).0 == 0 {
-            return None;
+            return false;
         }
     } else {
         let (local, remote) = ports_of(sk);
         if !ports_watched(local, remote) {
-            return None;
+            return false;
         }
     }
-    let mut conn = Conn { id: number(), inode: inode_of(sk), transport, ..Conn::default() };
+    conn.id = number();
+    conn.inode = inode_of(sk);
+    conn.transport = transport;
     conn.pid = (aya_ebpf::helpers::bpf_get_current_pid_tgid() >> 32) as u32;
     if transport == transport::TCP {
         let accepted = was_accepted(sk);
@@ -108,13 +119,13 @@ fn first_sight(transfer: &Transfer) -> Option<Conn> {
             conn.initiator = initiator::REMOTE;
         }
         let sequence = sequence_of(sk);
-        start(&mut conn, sequence);
+        start(conn, sequence);
         let (all_sent, all_received) = totals_of(sk, sequence, !accepted);
         conn.sent = all_sent;
         conn.received = all_received;
         conn.midstream = u8::from(all_sent > sent || all_received > received);
     }
-    Some(conn)
+    true
 }
 
 /// Positions count from here.
@@ -124,7 +135,7 @@ pub fn start(conn: &mut Conn, sequence: Sequence) {
     conn.copied_seq = sequence.copied_seq;
 }
 
-/// Tells user space about the connection. Tried again at its next event if the ring buffer is full.
+/// Tells user space about the connection, once. Tried again at its next event if the ring buffer is full.
 #[inline(never)]
 pub fn announce(sk: u64, conn: *mut Conn) {
     if conn.is_null() {
@@ -132,20 +143,32 @@ pub fn announce(sk: u64, conn: *mut Conn) {
     }
     // SAFETY: a value of the map of connections.
     let conn = unsafe { &mut *conn };
-    let mut opened =
-        Opened { header: header(kind::OPEN), tuple: Tuple::default(), path: [0; UNIX_PATH], padding: [0; 4] };
+    if conn.announced != 0 {
+        return;
+    }
+    let ring = (&raw const EVENTS).cast_mut().cast();
+    // Put together in the ring buffer itself: the stack has no room for it.
+    // SAFETY: the map exists as long as the program. What is reserved is submitted.
+    let opened = unsafe { bpf_ringbuf_reserve(ring, size_of::<Opened>() as u64, 0) }.cast::<Opened>();
+    // SAFETY: reserved memory, or null.
+    let Some(opened) = (unsafe { opened.as_mut() }) else {
+        lost(loss::RING_FULL, 0);
+        return;
+    };
+    opened.header = header(kind::OPEN);
     opened.header.conn = conn.id;
     opened.header.pid = conn.pid;
+    opened.tuple = Tuple::default();
+    opened.path = [0; UNIX_PATH];
     describe(sk, conn, &mut opened.tuple);
     if conn.transport == transport::UNIX {
         let (address, remote) = unix_address(sk);
         opened.tuple.remote_path = u8::from(remote);
         opened.header.captured = unix_path(address, &mut opened.path);
     }
-    // SAFETY: all of `opened` is initialised.
-    if unsafe { deliver((&raw const opened).cast(), size_of::<Opened>() as u64, 0) } {
-        conn.announced = 1;
-    }
+    // SAFETY: reserved above. No wake-up: the reader polls.
+    unsafe { bpf_ringbuf_submit(core::ptr::from_mut(opened).cast(), QUIET) };
+    conn.announced = 1;
 }
 
 /// Fills in what is known of a connection.
@@ -160,7 +183,7 @@ pub fn describe(sk: u64, conn: &Conn, tuple: &mut Tuple) {
 }
 
 /// The socket is gone.
-#[inline(always)]
+#[inline(never)]
 pub fn close(sk: u64, id: u64) {
     let mut header = header(kind::CLOSE);
     header.conn = id;

@@ -14,6 +14,14 @@ use crate::maps::{SCRATCH, Scratch};
 /// Keeps offset and length inside [`Scratch::payload`], in the verifier's eyes; in truth they are at most `MAX_CAPTURE`.
 const MASK: u32 = (2 * MAX_CAPTURE - 1) as u32;
 
+/// A length or offset that the verifier sees the bounds of. The compiler knows that the mask changes nothing and would
+/// leave it away; verifiers before 6.3 do not know.
+#[inline(always)]
+pub fn masked(value: u32) -> u32 {
+    // SAFETY: reads a local variable.
+    unsafe { (&raw const value).read_volatile() & MASK }
+}
+
 /// State of a copy in progress.
 #[repr(C)]
 struct Progress {
@@ -56,11 +64,11 @@ pub fn payload<const LOOP: bool>(scratch: *mut Scratch, buffers: &Buffers, skip:
 /// Copies one contiguous piece to `offset` of the payload; gives the flags to be set.
 #[inline(always)]
 fn piece(scratch: *mut Scratch, offset: u32, from: u64, len: u32) -> u16 {
-    let offset = (offset & MASK) as usize;
+    let offset = masked(offset) as usize;
     // SAFETY: offset and length are below 2 * MAX_CAPTURE, the payload is twice as long, and the helper checks `from`.
     let failed = unsafe {
         let to = (&raw mut (*scratch).payload).cast::<u8>().add(offset);
-        bpf_probe_read_user(to.cast(), len & MASK, from as *const c_void)
+        bpf_probe_read_user(to.cast(), masked(len), from as *const c_void)
     };
     if failed != 0 {
         lost(loss::FAULT, u64::from(len));

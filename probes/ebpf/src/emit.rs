@@ -7,7 +7,7 @@ use probes_common::event::{Header, loss};
 use crate::maps::{EVENTS, LOST};
 
 /// No wake-up: the reader polls. `BPF_RB_NO_WAKEUP`.
-const QUIET: u64 = 1;
+pub const QUIET: u64 = 1;
 /// `BPF_RB_FORCE_WAKEUP`.
 const WAKE: u64 = 2;
 /// `BPF_RB_AVAIL_DATA`.

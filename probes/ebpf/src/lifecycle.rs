@@ -82,6 +82,7 @@ fn connecting(sk: u64) {
         conns::close(sk, unsafe { (*conn).id });
     }
     if let Some(conn) = conns::insert(sk, &conns::connecting(sk, transport::TCP, pid)) {
+        conns::announce(sk, conn);
         // SAFETY: as above.
         changed(sk, unsafe { &mut *conn }, change::CONNECTING, 0);
     }

@@ -9,7 +9,7 @@ use probes_common::settings::{MAX_CAPTURE, MAX_PARTS};
 
 use crate::call::Buffers;
 use crate::conns;
-use crate::copy::{payload, scratch};
+use crate::copy::{masked, payload, scratch};
 use crate::emit::{deliver, deliver_value, header};
 use crate::maps::{Scratch, WORK};
 use crate::sender;
@@ -104,17 +104,9 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
     if transfer.transport != transport::UDP {
         tls::passed(conn, transfer.sent);
     }
-    let Some(scratch) = scratch() else { return 0 };
-    // Before the payload: the search for a sender uses the same memory.
-    let peer = if transfer.transport == transport::UDP { peer_of(transfer) } else { Peer::default() };
-    let mut flags = if transfer.sent { flag::SENT } else { 0 };
-    if peer.family != 0 {
-        flags |= flag::PEER;
-    }
-    // SAFETY: the buffer is this CPU's.
-    unsafe {
-        (*scratch).header = Header { time: transfer.time, conn: conn.id, position, flags, ..header(kind::DATA) };
-        (*scratch).peer = peer;
+    begin(transfer, conn, position);
+    if transfer.transport == transport::UDP {
+        tell_peer::<LOOP>(transfer);
     }
     // Most calls make one event.
     if next_part::<LOOP>(transfer) != 0 {
@@ -131,6 +123,42 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
     0
 }
 
+/// Fills in what all events of the transfer have in common.
+#[inline(never)]
+fn begin(transfer: &Transfer, conn: &Conn, position: u64) {
+    let Some(scratch) = scratch() else { return };
+    let flags = if transfer.sent { flag::SENT } else { 0 };
+    // SAFETY: the buffer is this CPU's.
+    unsafe {
+        (*scratch).header = Header { time: transfer.time, conn: conn.id, position, flags, ..header(kind::DATA) };
+        (*scratch).peer = Peer::default();
+    }
+}
+
+/// Fills in the other end of a datagram, where the call tells it. `LOOP`: as in [`payload`].
+///
+/// Before the payload: the search for a sender uses the same memory.
+#[inline(never)]
+fn tell_peer<const LOOP: bool>(transfer: &Transfer) {
+    let Some(scratch) = scratch() else { return };
+    let peer = if transfer.buffers.name != 0 {
+        user_address(transfer.buffers.name)
+    } else if LOOP && transfer.registers != 0 && ports_of(transfer.sk).1 == 0 {
+        // The other end of a connected socket is known.
+        let at = sender::of_datagram(transfer.stack, transfer.registers);
+        if at == 0 { Peer::default() } else { sender::address(at) }
+    } else {
+        Peer::default()
+    };
+    if peer.family != 0 {
+        // SAFETY: the buffer is this CPU's.
+        unsafe {
+            (*scratch).header.flags |= flag::PEER;
+            (*scratch).peer = peer;
+        }
+    }
+}
+
 /// One turn of the loop over parts; 1 ends it.
 #[inline(never)]
 extern "C" fn part_of_work(_index: u32, _context: *mut c_void) -> u64 {
@@ -142,7 +170,7 @@ extern "C" fn part_of_work(_index: u32, _context: *mut c_void) -> u64 {
 }
 
 /// Makes one Data event; 1 when it was the last.
-#[inline(always)]
+#[inline(never)]
 fn next_part<const LOOP: bool>(parts: &mut Transfer) -> u64 {
     let Some(scratch) = scratch() else { return 1 };
     let of_head = parts.head > 0 || parts.told == 0;
@@ -181,26 +209,11 @@ fn deliver_part(scratch: *mut Scratch, len: u64, captured: u32, fault: u16) {
         (*header).len = len;
         (*header).captured = captured;
         (*header).flags = flags | fault;
-        let size =
-            (size_of::<Header>() + size_of::<Peer>()) as u64 + u64::from(captured & (2 * MAX_CAPTURE as u32 - 1));
+        let size = (size_of::<Header>() + size_of::<Peer>()) as u64 + u64::from(masked(captured));
         deliver(scratch.cast(), size, len);
         (*header).flags = flags;
         (*header).position = (*header).position.wrapping_add(len);
     }
-}
-
-/// The other end of a datagram, where the call tells it.
-#[inline(always)]
-fn peer_of(transfer: &Transfer) -> Peer {
-    if transfer.buffers.name != 0 {
-        return user_address(transfer.buffers.name);
-    }
-    // The other end of a connected socket is known.
-    if transfer.registers == 0 || ports_of(transfer.sk).1 != 0 {
-        return Peer::default();
-    }
-    let at = sender::of_datagram(transfer.stack, transfer.registers);
-    if at == 0 { Peer::default() } else { sender::address(at) }
 }
 
 /// Whether its bytes are to be had at all.

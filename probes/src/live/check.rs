@@ -164,7 +164,7 @@ fn uprobes() -> Finding {
 
 /// Asks the kernel's verifier itself.
 fn loading() -> Finding {
-    match programs::verify() {
+    match programs::verify(&[]) {
         Ok(all) => {
             let refused: Vec<&str> =
                 all.iter().filter(|program| program.reason.is_some()).map(|program| program.program.as_str()).collect();

@@ -155,11 +155,9 @@ impl Programs {
 
     /// Back end B. The first program needs `bpf_loop`.
     fn attach_syscalls(&mut self) -> Result<(), SourceError> {
-        let known = self.hooks.len();
-        self.attach(SYSCALL).or_else(|_| {
-            self.hooks.truncate(known);
-            self.attach(SYSCALL_INLINE)
-        })
+        // Whether it loads decides, before anything is attached: what is attached twice is an error.
+        let has_loops = self.load("sys_exit").is_ok();
+        self.attach(if has_loops { SYSCALL } else { SYSCALL_INLINE })
     }
 
     fn attach(&mut self, rows: &[Row]) -> Result<(), SourceError> {
@@ -212,13 +210,17 @@ impl Programs {
         let _ = program.detach(probe.link);
     }
 
-    fn attach_one(&mut self, program: &str, tracepoint: &str) -> Result<(), ProgramError> {
+    fn load(&mut self, program: &str) -> Result<&mut RawTracePoint, ProgramError> {
         let program = self.ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
         let program: &mut RawTracePoint = program.try_into()?;
         match program.load() {
-            Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
-            Err(error) => return Err(error),
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(program),
+            Err(error) => Err(error),
         }
+    }
+
+    fn attach_one(&mut self, program: &str, tracepoint: &str) -> Result<(), ProgramError> {
+        let program = self.load(program)?;
         match program.attach(tracepoint) {
             Ok(_) | Err(ProgramError::AlreadyAttached) => Ok(()),
             Err(error) => Err(error),
@@ -317,16 +319,20 @@ fn chain(error: &dyn std::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    // The verifier's log has many lines; its end says why.
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // The verifier's log has many lines; its end says why, before the statistics.
+    let is_telling = |line: &&str| {
+        let statistics = ["processed ", "verification time ", "stack depth ", "mark_precise", "regs="];
+        !line.trim().is_empty() && !statistics.iter().any(|begin| line.starts_with(begin))
+    };
+    let lines: Vec<&str> = text.lines().filter(is_telling).collect();
     match lines.as_slice() {
-        [first, .., last] if lines.len() > 8 => format!("{first} … {last}"),
+        [first, .., reason, last] if lines.len() > 8 => format!("{first} … {reason} {last}"),
         _ => lines.join(" "),
     }
 }
 
-/// Loads every program, attaches none, and tells what that took.
-pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
+/// Loads these programs (every one if none is named), attaches none, and tells what that took.
+pub(super) fn verify(only: &[String]) -> Result<Vec<Verified>, SourceError> {
     check::require()?;
     let types = offsets::kernel_types()?;
     // Every filter on: the most code.
@@ -335,6 +341,9 @@ pub(super) fn verify() -> Result<Vec<Verified>, SourceError> {
     let mut ebpf = load(&options, &divide(&options.targets)?, &types)?;
     let mut all = Vec::new();
     for (name, program) in ebpf.programs_mut() {
+        if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
+            continue;
+        }
         let start = Instant::now();
         let loaded = load_one(program);
         let (instructions, reason) = match loaded {

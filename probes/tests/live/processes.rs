@@ -261,7 +261,7 @@ fn hooks_are_counted() {
 #[test]
 #[ignore = "needs root"]
 fn all_programs_load() {
-    for program in probes::live::verify().expect("root") {
+    for program in probes::live::verify(&[]).expect("root") {
         assert_eq!(program.reason, None, "{}", program.program);
         assert!(program.instructions.is_none_or(|count| count < 200_000), "{program:?}");
     }
