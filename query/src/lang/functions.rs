@@ -93,6 +93,8 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
 /// What other languages call a function, and the form here.
 pub(crate) const OTHER_NAMES: &[(&str, &str)] = &[
     ("average", "avg(x)"),
+    ("is_null", "x is null"),
+    ("date", "bin(time, 1d)"),
     ("mean", "avg(x)"),
     ("median", "p50(x)"),
     ("percentile", "quantile(x, 0.99)"),

@@ -80,7 +80,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
             at = at.saturating_add(blank);
             continue;
         }
-        let (kind, length) = token(rest, at)?;
+        let (kind, length) = token(text.get(..at).unwrap_or_default(), rest, at)?;
         let end = at.saturating_add(length);
         tokens.push(Token { kind, span: Span::new(at, end) });
         at = end;
@@ -89,8 +89,8 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
     Ok(tokens)
 }
 
-/// The token at the start of `rest`, which begins at byte `at` of the query, and its length.
-fn token(rest: &str, at: usize) -> Result<(Kind, usize), QueryError> {
+/// The token at the start of `rest`, which begins at byte `at` of the query, after `before`, and its length.
+fn token(before: &str, rest: &str, at: usize) -> Result<(Kind, usize), QueryError> {
     let Some(first) = rest.chars().next() else { return Ok((Kind::End, 0)) };
     if let Some(found) = address(rest) {
         return Ok(found);
@@ -103,7 +103,7 @@ fn token(rest: &str, at: usize) -> Result<(Kind, usize), QueryError> {
             let length = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
             Ok((Kind::Word(rest.get(..length).unwrap_or_default().to_owned()), length))
         }
-        _ => symbol(rest, at, first),
+        _ => symbol(before, rest, at, first),
     }
 }
 
@@ -115,11 +115,27 @@ pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn symbol(rest: &str, at: usize, first: char) -> Result<(Kind, usize), QueryError> {
+/// What a name with a dot is: a text without its quotes, a header, or a column as `jq` names it.
+fn dotted(before: &str, rest: &str) -> String {
+    let start = before.trim_end_matches(is_word);
+    let word = before.get(start.len()..).unwrap_or_default();
+    let length = rest.find(|c: char| !is_word(c) && !".-/:".contains(c)).unwrap_or(rest.len());
+    let after = rest.get(..length).unwrap_or_default();
+    if word.ends_with("headers") || word.ends_with("trailers") {
+        return format!("{word}['{}']", after.trim_start_matches('.'));
+    }
+    match start.trim_end().chars().last() {
+        Some('=' | '<' | '>' | '~') if !word.is_empty() => format!("text is written in quotes: `'{word}{after}'`"),
+        _ => "columns are named without a dot: `status`".to_owned(),
+    }
+}
+
+fn symbol(before: &str, rest: &str, at: usize, first: char) -> Result<(Kind, usize), QueryError> {
     let foreign = FOREIGN.iter().find(|(text, _)| rest.starts_with(text));
     if let Some((text, hint)) = foreign {
         let span = Span::new(at, at.saturating_add(text.len()));
-        return Err(QueryError::new(span, format!("`{text}` means nothing here")).hint(*hint));
+        let error = QueryError::new(span, format!("`{text}` means nothing here"));
+        return Err(error.hint(if *text == "." { dotted(before, rest) } else { (*hint).to_owned() }));
     }
     match SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
         Some(symbol) => Ok((Kind::Symbol(symbol), symbol.len())),

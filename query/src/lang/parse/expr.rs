@@ -58,7 +58,9 @@ impl Parser<'_> {
         if self.word("is") {
             let negated = self.word("not");
             let end = self.peek().span;
-            self.expect_word("null", "after `is`").map_err(|error| error.hint("`=` compares with any other value"))?;
+            self.expect_word("null", "after `is`").map_err(|error| {
+                error.hint("`is null` asks for what was not observed; `=` compares with any other value")
+            })?;
             let span = left.span.to(end);
             return Ok(Expr { kind: ExprKind::IsNull { negated, value: Box::new(left) }, span });
         }
@@ -80,7 +82,8 @@ impl Parser<'_> {
         }
         if self.word("between") {
             let low = self.sum()?;
-            self.expect_word("and", "between the two ends of `between`")?;
+            self.expect_word("and", "between the two ends of `between`")
+                .map_err(|error| error.hint("`status between 500 and 599`"))?;
             let high = self.sum()?;
             let span = left.span.to(high.span);
             let (value, low, high) = (Box::new(left), Box::new(low), Box::new(high));
@@ -225,7 +228,10 @@ impl Parser<'_> {
         if self.word("if") {
             filter = Some(Box::new(self.expr()?));
         }
-        let end = self.expect_symbol(")", &format!("after the arguments of `{}`", name.text))?;
+        let distinct = matches!(arguments.last().map(|last| &last.kind), Some(ExprKind::Column(word)) if word.eq_ignore_ascii_case("distinct"));
+        let end = self.expect_symbol(")", &format!("after the arguments of `{}`", name.text)).map_err(|error| {
+            if distinct { error.hint("`dcount(path)` is the number of different values") } else { error }
+        })?;
         let span = name.span.to(end);
         self.indexed(Expr { kind: ExprKind::Call { name, arguments, filter }, span })
     }

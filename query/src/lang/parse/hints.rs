@@ -55,6 +55,9 @@ pub(super) fn after_query(parser: &Parser<'_>, query: &Query) -> QueryError {
     let lower = word.to_ascii_lowercase();
     if lower == "group" {
         let keys = after.split_whitespace().skip(2).collect::<Vec<_>>().join(" ");
+        if before.contains("summarize") {
+            return error.hint(format!("{before} by {}", if keys.is_empty() { "path" } else { &keys }));
+        }
         return error
             .label("SQL's GROUP BY is a stage here")
             .hint(format!("{before} | summarize count() by {}", if keys.is_empty() { "path" } else { &keys }));
@@ -67,6 +70,18 @@ pub(super) fn after_query(parser: &Parser<'_>, query: &Query) -> QueryError {
     }
     if number_before(parser) && DURATIONS.iter().any(|(unit, _)| unit == word) {
         return error.label("a unit follows its number without a space");
+    }
+    if number_before(parser) && ["b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib"].contains(&lower.as_str()) {
+        return error.label("a unit follows its number without a space");
+    }
+    if ["ilike", "matches", "rlike", "regexp", "regex", "match"].contains(&lower.as_str()) {
+        return error.hint("`~` matches a regular expression: `path ~ '(?i)cart'`");
+    }
+    if lower == "offset" {
+        return error.hint("rows cannot be skipped: narrow the `where`");
+    }
+    if before.ends_with("count") {
+        return error.hint(format!("{before} by {after}"));
     }
     if lower == "descending" || lower == "ascending" {
         return error.hint(format!("`{}`", lower.trim_end_matches("ending")));
@@ -222,6 +237,7 @@ pub(super) fn no_value(parser: &Parser<'_>) -> QueryError {
         Kind::Symbol("|") => error.hint("`or` (or `||`) joins conditions; `|` begins a stage"),
         Kind::Symbol("*") => error.hint("`*` stands alone in `select *`"),
         Kind::Symbol("=" | "==") => error.hint("a comparison is `status = 500`"),
+        Kind::Symbol("/") => error.hint("text is written in quotes: `path = '/cart'`"),
         Kind::Symbol("[") => error.hint("a set is in round brackets: `status in (500, 502)`"),
         _ => error,
     }

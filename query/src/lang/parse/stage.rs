@@ -35,7 +35,9 @@ impl Parser<'_> {
             "count" => self.after(Self::count),
             "sort" => self.after(Self::sort),
             "order" => self.after(|parser| {
-                parser.expect_word("by", "after `order`")?;
+                parser
+                    .expect_word("by", "after `order`")
+                    .map_err(|error| error.hint("`order by latency desc`, or `sort latency desc`"))?;
                 parser.orders()
             }),
             "take" | "limit" => self.after(|parser| Ok(StageKind::Take(parser.count_of_rows()?))),
@@ -116,13 +118,14 @@ impl Parser<'_> {
                 self.advance();
                 Ok(count)
             }
-            _ => Err(self.unexpected("a number of rows")),
+            _ => Err(self.unexpected("a number of rows").hint("`take 10`, or `top 10 by latency`")),
         }
     }
 
     fn top(&mut self) -> Result<StageKind, QueryError> {
         let count = self.count_of_rows()?;
-        self.expect_word("by", "and what to order by, after `top N`")?;
+        self.expect_word("by", "and what to order by, after `top N`")
+            .map_err(|error| error.hint(format!("`top {count} by latency`")))?;
         let expr = self.expr()?;
         let ascending = self.word("asc");
         if !ascending {

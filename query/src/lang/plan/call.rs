@@ -100,7 +100,9 @@ impl Checker<'_> {
         }
         let ty = result(kind, argument.as_ref().map(|argument| argument.ty)).map_err(|needed| {
             let (source, ty) = argument.as_ref().map_or(("", Type::Null), |a| (self.source(a.span), a.ty));
-            QueryError::new(span, format!("`{}` needs {needed}, but `{source}` is {}", function.name, ty.described()))
+            let message = format!("`{}` needs {needed}, but `{source}` is {}", function.name, ty.described());
+            let error = QueryError::new(span, message);
+            if ty == Type::Bool { error.hint(format!("`count(if {source})` counts where it is true")) } else { error }
         })?;
         Ok((Aggregate { kind, argument, filter }, ty))
     }

@@ -45,6 +45,10 @@ impl Checker<'_> {
             {
                 let source = self.source(left.span);
                 let mut error = error;
+                if ["none", "nil", "undefined"].contains(&word.to_ascii_lowercase().as_str()) {
+                    error.hints.insert(0, format!("`{source} is null`"));
+                    return error;
+                }
                 error.hints.insert(0, format!("text is written in quotes: `{source} = '{word}'`"));
                 error.hints.truncate(1);
                 error
