@@ -7,14 +7,15 @@ const REFERENCE: &str = include_str!("../README.md");
 
 /// The lines in code blocks without a language.
 fn examples() -> Vec<&'static str> {
-    let mut inside = false;
+    // Inside a block: whether it is one of queries.
+    let mut inside: Option<bool> = None;
     let mut found = Vec::new();
     for line in REFERENCE.lines() {
-        match line {
-            "```" => inside = !inside,
-            line if line.starts_with("```") => inside = true,
-            line if inside && !line.starts_with("pip ") => found.push(line),
-            _ => {}
+        match (line.strip_prefix("```"), inside) {
+            (Some(language), None) => inside = Some(language.is_empty()),
+            (Some(_), Some(_)) => inside = None,
+            (None, Some(true)) => found.push(line),
+            (None, _) => {}
         }
     }
     found
