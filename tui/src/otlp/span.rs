@@ -60,6 +60,21 @@ pub(super) fn draft(record: &Record, rules: &Rules) -> Option<Draft> {
     })
 }
 
+/// Whether it is an export of an explore, this one or another, as the collector's side saw it: telling of those would make
+/// the next one.
+pub(super) fn is_export(record: &Record) -> bool {
+    let agent = match record {
+        Record::Http(row) => row.user_agent.as_deref(),
+        Record::Grpc(row) => row
+            .req_headers
+            .iter()
+            .flatten()
+            .find_map(|header| header.value.as_deref().filter(|_| header.name.as_deref() == Some("user-agent"))),
+        _ => None,
+    };
+    agent.is_some_and(|agent| agent.starts_with("explore/"))
+}
+
 /// In captures nobody is watched: the exchange is seen as the server's.
 pub(super) fn is_server(common: &Common) -> bool {
     common.role != Some(Role::Client)

@@ -74,6 +74,9 @@ impl Tap {
 
     /// A row that is complete.
     pub(crate) fn take(&self, record: &Record) {
+        if span::is_export(record) {
+            return;
+        }
         if let Ok(mut metrics) = self.shared.metrics.lock() {
             metrics.take(record, &self.rules);
         }

@@ -94,6 +94,18 @@ fn the_callers_decision_in_every_form() {
 }
 
 #[test]
+fn exports_of_explore_are_not_exported() {
+    let http = |agent: &str| Record::Http(Box::new(Http { user_agent: Some(agent.to_owned()), ..row(None) }));
+    let grpc = |agent: &str| {
+        let req_headers = Some(vec![header("te", "trailers"), header("user-agent", agent)]);
+        Record::Grpc(Box::new(Grpc { req_headers, ..Grpc::default() }))
+    };
+    assert!(is_export(&http("explore/0.1.0")) && is_export(&grpc("explore/0.1.0 tonic/0.14.9")));
+    assert!(!is_export(&http("curl/8")) && !is_export(&grpc("grpc-node-js/1.14.7")));
+    assert!(!is_export(&Record::Http(Box::new(row(None)))));
+}
+
+#[test]
 fn hosts_with_and_without_ports() {
     for (host, expect) in [
         ("shop.test:8080", ("shop.test", Some(8080))),
