@@ -35,6 +35,14 @@ impl Tmux {
         }
     }
 
+    /// The number of explore's process: the shell's only child.
+    fn program(&self) -> String {
+        let shell = self.run(&["list-panes", "-F", "#{pane_pid}"]);
+        let shell = shell.trim();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+        children.trim().to_owned()
+    }
+
     fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])
     }
@@ -73,6 +81,10 @@ fn which_endpoint_fails_and_why_is_checkout_slow() {
     tmux.wait_for(&["! POST /charge fails: "]);
     tmux.keys(&["2"]);
     tmux.wait_for(&["/charge", "/pay", "10."]);
+    // Who is called by whom?
+    tmux.keys(&["7"]);
+    tmux.wait_for(&["browser → shop", "  shop → shop-db", "  shop → payments"]);
+    tmux.keys(&["1"]);
     // Why is /checkout slow? Slowest first, open it.
     tmux.keys(&["/", "C-u"]);
     tmux.run(&["send-keys", "-l", "http where path = '/checkout' and role = 'server' | sort latency desc"]);
@@ -85,6 +97,16 @@ fn which_endpoint_fails_and_why_is_checkout_slow() {
         "times the same statement",
         "SELECT stock, price FROM products WHERE id = ?",
     ]);
+    // The command that repeats it is written without breaks: it is one line for who selects it.
+    tmux.keys(&["y"]);
+    tmux.wait_for(&["curl -X POST http://shop.example/checkout", "Any key goes back"]);
+    let joined = tmux.run(&["capture-pane", "-p", "-J"]);
+    let line = joined.lines().find(|line| line.starts_with("curl ")).unwrap();
+    assert!(line.len() > 120 && line.contains("--data-raw") && line.contains("$COOKIE"), "{joined}");
+    tmux.keys(&["Space"]);
+    tmux.wait_for(&["Cause chain"]);
+    tmux.keys(&["C-l"]);
+    tmux.wait_for(&["Cause chain"]);
     tmux.keys(&["Escape"]);
     tmux.wait_for(&["status", "shop.example", "FILE"]);
     tmux.keys(&["q"]);
@@ -107,6 +129,87 @@ fn it_lives_with_any_size_and_gives_the_terminal_back() {
     tmux.keys(&["C-c"]);
     let left = tmux.wait_for(&["left with 0"]);
     assert!(!left.contains("-icanon"), "{left}");
+}
+
+#[test]
+#[cfg_attr(not(tmux), ignore = "tmux is missing")]
+fn it_can_be_suspended_and_resumed() {
+    // A shell with job control: the program is stopped, and `fg` brings it back.
+    let shell = format!("exec bash --norc -i -c '{}; echo stopped with $?; fg; echo left with $?; sleep 60'", demo());
+    let tmux = Tmux::start("suspended", 100, 30, &shell);
+    tmux.wait_for(&["1Req", "SELECT stock, price"]);
+    tmux.keys(&["2"]);
+    tmux.wait_for(&["/charge"]);
+    tmux.keys(&["C-z"]);
+    tmux.wait_for(&["1Req", "/charge", "p99"]);
+    tmux.keys(&["C-c"]);
+    let left = tmux.wait_for(&["stopped with 148", "left with 0"]);
+    assert!(!left.contains("1Req"), "{left}");
+}
+
+#[test]
+#[cfg_attr(not(tmux), ignore = "tmux is missing")]
+fn it_writes_little_while_rows_come_and_does_nothing_when_none_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("written");
+    let tmux = Tmux::start("cost", 120, 40, &demo());
+    tmux.wait_for(&["LIVE", "SELECT stock, price"]);
+    tmux.run(&["pipe-pane", "-o", &format!("exec cat > {}", written.display())]);
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(4));
+    tmux.run(&["pipe-pane"]);
+    let (bytes, seconds) = (written.metadata().unwrap().len(), began.elapsed().as_secs_f64());
+    assert!(bytes > 1000, "rows were coming: {bytes}");
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let rate = bytes as f64 / seconds;
+    assert!(rate < 20_000.0, "{rate} bytes a second");
+    // The recording ends; then nothing changes any more.
+    tmux.wait_for(&["FILE"]);
+    tmux.keys(&["3", "9", "1"]);
+    tmux.wait_for(&["SELECT stock, price", "FILE"]);
+    let program = tmux.program();
+    // What was asked before may still be under way.
+    std::thread::sleep(Duration::from_secs(4));
+    let before = ticks(&program);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(ticks(&program) - before <= 1, "processor time is used while nothing happens");
+}
+
+/// Processor time of a process, in hundredths of a second: fields 14 and 15 of its `stat` (proc(5)).
+fn ticks(pid: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+#[cfg_attr(not(tmux), ignore = "tmux is missing")]
+fn a_snapshot_from_the_screen_opens_to_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let tmux = Tmux::start("snapshot", 120, 40, &format!("cd {} && {}", folder.path().display(), demo()));
+    tmux.wait_for(&["FILE", "SELECT stock, price"]);
+    tmux.keys(&["s"]);
+    tmux.wait_for(&["snapshot written: explore --read explore-"]);
+    tmux.keys(&["2"]);
+    let services = tmux.wait_for(&["/charge", "gRPC"]);
+    tmux.keys(&["C-c"]);
+    tmux.wait_for(&["left with 0"]);
+    let written = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let program = env!("CARGO_BIN_EXE_explore");
+    let there = Tmux::start(
+        "opened",
+        120,
+        40,
+        &format!("env -u NO_COLOR XDG_STATE_HOME=/nonexistent {program} --read {}", written.display()),
+    );
+    there.wait_for(&["FILE", "SELECT stock, price"]);
+    there.keys(&["2"]);
+    let opened = there.wait_for(&["/charge", "gRPC"]);
+    let rows = |screen: &str| {
+        screen.lines().skip(3).filter(|line| line.contains("/s ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&services), rows(&opened));
+    assert_eq!(rows(&opened).len(), 8, "{opened}");
 }
 
 #[test]

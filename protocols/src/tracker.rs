@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use self::connection::Connection;
 use self::desk::Desk;
 use crate::event::{Data, Open, SocketEvent, SocketId, State, Timestamp, Transport};
-use crate::record::{Common, Record};
+use crate::record::{Common, Conn, Record};
 use crate::redact::Rules;
 use crate::route::Pattern;
 
@@ -165,6 +165,14 @@ impl Trackers {
     #[must_use]
     pub fn in_flight(&self) -> Vec<InFlight> {
         self.desk.in_flight()
+    }
+
+    /// Connections that are open, as they stand, in the order of their numbers. One without bytes has number 0.
+    #[must_use]
+    pub fn open_connections(&self) -> Vec<Conn> {
+        let mut rows: Vec<_> = self.sockets.values().map(|connection| connection.row(&self.desk.scene)).collect();
+        rows.sort_by_key(|row| (row.conn, row.time));
+        rows
     }
 
     /// What was seen and what was not.

@@ -29,7 +29,7 @@ use lang::{ast, functions, json, lexer, parse, plan, time};
 pub use complete::{Completion, CompletionKind, complete};
 pub use error::{QueryError, Span};
 pub use functions::{FUNCTIONS, Function};
-pub use query::{Context, Query, Running, Streaming};
+pub use query::{Context, First, Query, Running, Streaming};
 pub use store::{Evicted, ProbeRow, Snapshot, Store, StoreOptions};
 pub use table::{OutputColumn, Table, Value};
 pub use types::Type;

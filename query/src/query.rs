@@ -98,6 +98,14 @@ impl Query {
         Some(Running { plan: Arc::clone(&self.plan), at, sums: lower::Sums::default(), last: 0 })
     }
 
+    /// Starts keeping the first rows of an order as rows come; null unless the query begins with stages that look at each
+    /// row alone, and then sorts and takes some.
+    #[must_use]
+    pub fn first(&self) -> Option<First> {
+        let at = self.plan.takes_first()?;
+        Some(First { plan: Arc::clone(&self.plan), at, kept: None, last: 0 })
+    }
+
     /// Starts giving rows as they come; null unless [`is_streaming`](Self::is_streaming).
     #[must_use]
     pub fn streaming(&self) -> Option<Streaming> {
@@ -146,6 +154,31 @@ impl Running {
             return lower::run(&self.plan, snapshot, context);
         }
         lower::added_up(&self.plan, self.at, &self.sums, snapshot, context)
+    }
+}
+
+/// A query for the first rows of an order (`http | sort time desc | take 500`): it keeps those, and looks only at the rows
+/// that are new, so that it costs the same however many there are.
+#[derive(Debug)]
+pub struct First {
+    plan: Arc<Plan>,
+    /// Number of the step that sorts; the next one takes.
+    at: usize,
+    kept: Option<lower::Kept>,
+    /// Running number of the last row looked at.
+    last: u64,
+}
+
+impl First {
+    /// Looks at the rows that are new in `snapshot` and gives the result so far.
+    ///
+    /// # Errors
+    /// What failed while running.
+    pub fn push(&mut self, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
+        let rows = lower::source_rows(&self.plan, snapshot, self.last)?;
+        self.last = self.last.max(snapshot.last_seq());
+        lower::keep_first(&self.plan, self.at, rows, &mut self.kept, context)?;
+        lower::kept_first(&self.plan, self.at, self.kept.as_ref(), snapshot, context)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Table`: the rows that a query gave.
 
-use polars::prelude::{AnyValue, DataFrame, Series};
+use polars::prelude::{AnyValue, DataFrame, IdxCa, IdxSize, Series};
 
 use crate::types::Type;
 
@@ -86,6 +86,15 @@ impl Table {
     pub fn slice(&self, offset: usize, length: usize) -> Self {
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         Self { columns: self.columns.clone(), frame: self.frame.slice(offset, length) }
+    }
+
+    /// These rows, in this order; numbers outside of the table give none.
+    #[must_use]
+    pub fn pick(&self, rows: &[usize]) -> Self {
+        let within = rows.iter().filter(|row| **row < self.height()).filter_map(|row| IdxSize::try_from(*row).ok());
+        let numbers = IdxCa::from_vec("rows".into(), within.collect());
+        let frame = self.frame.take(&numbers).unwrap_or_else(|_| self.frame.clear());
+        Self { columns: self.columns.clone(), frame }
     }
 
     /// The number of the column called `name`.

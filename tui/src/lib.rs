@@ -31,6 +31,9 @@ use options::{Invocation, Parsed, Terminals};
 /// an ordinary user may not enter (started by `sudo -u` or `setpriv`), and its file may have been replaced since.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
+#[doc(hidden)]
+pub use screen::Rehearsal;
+
 /// Runs `explore` with the process's own arguments, environment and streams.
 #[must_use]
 pub fn main() -> ExitCode {

@@ -169,6 +169,58 @@ pub(crate) fn added_up(
     finish(plan, run())
 }
 
+/// The rows that a query for the first ones has kept.
+#[derive(Debug)]
+pub(crate) struct Kept(DataFrame);
+
+/// Puts the rows that `plan` makes of `frame` before its step number `at`, which sorts, in order with those that are kept,
+/// and keeps as many as the next step takes.
+pub(crate) fn keep_first(
+    plan: &Plan,
+    at: usize,
+    frame: DataFrame,
+    kept: &mut Option<Kept>,
+    context: &Context,
+) -> Result<(), QueryError> {
+    if frame.height() == 0 && kept.is_some() {
+        return Ok(());
+    }
+    let keep = || -> PolarsResult<()> {
+        let mut rows = frame.lazy();
+        for step in plan.steps.iter().take(at) {
+            rows = apply(rows, step, None, context)?;
+        }
+        if let Some(Kept(former)) = kept.take() {
+            rows = concat([former.lazy(), rows], UnionArgs::default())?;
+        }
+        for step in plan.steps.iter().skip(at).take(2) {
+            rows = apply(rows, step, None, context)?;
+        }
+        *kept = Some(Kept(rows.collect()?));
+        Ok(())
+    };
+    keep().map_err(failed)
+}
+
+/// The result of `plan` of what was kept for its steps up to the one after number `at`.
+pub(crate) fn kept_first(
+    plan: &Plan,
+    at: usize,
+    kept: Option<&Kept>,
+    snapshot: &Snapshot,
+    context: &Context,
+) -> Result<Table, QueryError> {
+    let run = || -> PolarsResult<DataFrame> {
+        let Some(Kept(rows)) = kept else { return lazy(plan, snapshot, context)?.collect() };
+        let mut frame = rows.clone().lazy();
+        for step in plan.steps.iter().skip(at + 2) {
+            frame = apply(frame, step, Some(snapshot), context)?;
+        }
+        frame.collect()
+    };
+    finish(plan, run())
+}
+
 /// At most `count` rows.
 pub(crate) fn first_rows(frame: DataFrame, count: u64) -> DataFrame {
     frame.head(Some(usize::try_from(count).unwrap_or(usize::MAX)))

@@ -14,8 +14,8 @@ use crate::types::Type;
 pub(super) fn rows(plan: &Plan, snapshot: &Snapshot, after: Option<u64>) -> PolarsResult<LazyFrame> {
     if plan.table != "requests" {
         let rows = stored(snapshot, plan.table, &plan.reads, after)?.lazy();
-        let chunks = snapshot.chunks(plan.table)?;
         // Chunks that were read from files may overlap.
+        let chunks = snapshot.final_chunks(plan.table);
         let in_order = chunks.iter().zip(chunks.iter().skip(1)).all(|(one, next)| one.last_seq < next.first_seq);
         return Ok(if in_order { rows } else { rows.sort([SEQ], SortMultipleOptions::default()) });
     }
@@ -73,7 +73,10 @@ pub(super) fn stored(
     reads: &[String],
     after: Option<u64>,
 ) -> PolarsResult<DataFrame> {
-    let chunks = snapshot.chunks(table)?;
+    let chunks = match after {
+        Some(_) if schema::table(table).is_some_and(|table| table.is_log) => snapshot.final_chunks(table).to_vec(),
+        _ => snapshot.chunks(table)?,
+    };
     let new: Vec<_> = chunks.iter().filter(|chunk| after.is_none_or(|after| chunk.last_seq > after)).collect();
     let skip = |chunk: &crate::store::Chunk| -> PolarsResult<usize> {
         let Some(after) = after.filter(|after| chunk.first_seq <= *after) else { return Ok(0) };

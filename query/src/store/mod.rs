@@ -105,6 +105,8 @@ struct Moment {
     inflight: Arc<Vec<InFlight>>,
     probes: Arc<Vec<ProbeRow>>,
     loss: Arc<Vec<Loss>>,
+    /// Rows of table `conns` that are not final yet.
+    open: Arc<Vec<Conn>>,
     /// Read from a snapshot file, in place of the rows above.
     read: Vec<(&'static str, Arc<Chunk>)>,
 }
@@ -173,6 +175,12 @@ impl Store {
     /// Replaces table `loss`.
     pub fn set_loss(&mut self, rows: Vec<Loss>) {
         self.moment.loss = Arc::new(rows);
+    }
+
+    /// Replaces the rows of table `conns` that are not final yet: connections that are still open. They are part of every
+    /// snapshot, and of no result that rows are added to as they come.
+    pub fn set_open(&mut self, rows: Vec<Conn>) {
+        self.moment.open = Arc::new(rows);
     }
 
     /// All rows as of now, shared with the store.
@@ -268,6 +276,7 @@ impl Moment {
             "inflight" => self.inflight.len(),
             "probes" => self.probes.len(),
             "loss" => self.loss.len(),
+            "conns" => self.open.len(),
             _ => 0,
         };
         let read: usize = self.read.iter().filter(|(name, _)| *name == table).map(|(_, chunk)| chunk.rows()).sum();
@@ -284,6 +293,7 @@ impl Moment {
             }
             "probes" => build(schema::PROBES, &self.probes)?,
             "loss" => build(schema::LOSS, &self.loss)?,
+            "conns" => build(schema::CONNS, &self.open)?,
             _ => None,
         };
         Ok(own.map(Arc::new).into_iter().chain(read).collect())
@@ -311,7 +321,10 @@ impl Snapshot {
     #[must_use]
     pub fn rows(&self, table: &str) -> u64 {
         match LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at)) {
-            Some(chunks) => chunks.iter().map(|chunk| chunk.rows() as u64).sum::<u64>() + scanned(&self.scans, table),
+            Some(chunks) => {
+                let stored: u64 = chunks.iter().map(|chunk| chunk.rows() as u64).sum();
+                stored + scanned(&self.scans, table) + self.moment.rows(table)
+            }
             None => self.moment.rows(table),
         }
     }
@@ -353,12 +366,17 @@ impl Snapshot {
         &self.moment.loss
     }
 
-    /// The chunks of a stored table, oldest first.
+    /// The chunks of a stored table, oldest first; rows that are not final yet are the last ones.
     pub(crate) fn chunks(&self, table: &str) -> PolarsResult<Vec<Arc<Chunk>>> {
-        match LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at)) {
-            Some(chunks) => Ok(chunks.clone()),
-            None => self.moment.chunks(table),
-        }
+        let mut chunks = self.final_chunks(table).to_vec();
+        chunks.extend(self.moment.chunks(table)?);
+        Ok(chunks)
+    }
+
+    /// The chunks of a table that grows, without rows that may still change.
+    pub(crate) fn final_chunks(&self, table: &str) -> &[Arc<Chunk>] {
+        let log = LOGS.iter().position(|name| *name == table).and_then(|at| self.logs.get(at));
+        log.map_or(&[], Vec::as_slice)
     }
 
     /// The running number of the latest row.

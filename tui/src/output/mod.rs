@@ -86,12 +86,31 @@ fn printable(text: &str, painted: bool) -> String {
 /// A line as it is, to stderr. Nobody can be told when stderr is gone.
 pub(crate) fn line(text: &str) {
     log(text);
+    if let Ok(mut held) = HELD.lock()
+        && let Some(lines) = held.as_mut()
+    {
+        return lines.push(text.to_owned());
+    }
     let mut err = io::stderr().lock();
     let _gone = err.write_all(format!("{text}\n").as_bytes());
 }
 
+/// Keeps lines back while the screens have the terminal; they are written when `false` gives it back.
+pub(crate) fn hold(hold: bool) {
+    let held = HELD.lock().ok().and_then(|mut held| std::mem::replace(&mut *held, hold.then(Vec::new)));
+    let mut err = io::stderr().lock();
+    for line in held.into_iter().flatten() {
+        let _gone = err.write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
 /// Puts `text` in the place of the last such text, on the line where the cursor is. For terminals only.
 pub(crate) fn status(text: &str) {
+    if HELD.lock().is_ok_and(|held| held.is_some()) {
+        return;
+    }
     let mut err = io::stderr().lock();
     let _gone = err.write_all(format!("\r\x1b[K{text}").as_bytes()).and_then(|()| err.flush());
 }

@@ -148,6 +148,8 @@ impl Engine {
     /// All rows as of now, with the tables that are states rather than rows.
     pub(crate) fn snapshot(&mut self, probes: Vec<ProbeRow>) -> Snapshot {
         self.store.set_inflight(self.ended.clone().unwrap_or_else(|| self.trackers.in_flight()));
+        // At the end of the input they were stored as they stood.
+        self.store.set_open(self.trackers.open_connections());
         self.store.set_loss(self.losses());
         self.store.set_probes(probes);
         self.store.snapshot()
@@ -155,6 +157,7 @@ impl Engine {
 
     /// All finished rows as of now.
     pub(crate) fn finished_rows(&mut self) -> Snapshot {
+        self.store.set_open(Vec::new());
         self.store.snapshot()
     }
 

@@ -16,6 +16,7 @@ mod progress;
 mod reader;
 mod signals;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -80,24 +81,40 @@ pub(crate) fn command_output() -> std::path::PathBuf {
     std::env::temp_dir().join(format!("explore-{}.out", std::process::id()))
 }
 
-/// Shows the screens until they are left.
+/// Shows the screens until they are left. They are there at once; the source is opened behind them.
 fn screens(mut explore: Explore, signals: &Receiver<Signal>) -> Result<u8, Failure> {
     explore.view = View::Screen;
-    let mut opened = open(&explore, false)?;
-    opened.bar = None;
     signals::begun();
-    if let Some(path) = &explore.ready_file {
-        std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
-    }
-    let source = match (&explore.input, opened.source) {
-        (_, Some(source)) => format!("demo source={source}"),
-        (Input::Files(files), _) => {
-            let names: Vec<_> = files.paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
-            names.join(" ")
+    let explore = Arc::new(explore);
+    let shared = Arc::clone(&explore);
+    let opener = move || {
+        let mut opened = open(&shared, false)?;
+        opened.bar = None;
+        if let Some(path) = &shared.ready_file {
+            std::fs::write(path, "").map_err(|error| Failure::file("create", path, &error))?;
         }
-        _ => explore.filters.join(" "),
+        let source = match (&shared.input, opened.source) {
+            (_, Some(source)) => format!("demo source={source}"),
+            (Input::Files(files), _) => {
+                let names: Vec<_> = files.paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+                names.join(" ")
+            }
+            _ => shared.filters.join(" "),
+        };
+        Ok((opened, source))
     };
-    let left = crate::screen::run(&explore, opened, signals, source)?;
+    // Every thread gives up its privileges by itself: where that is wanted, there are none yet.
+    let drops = matches!(&explore.input, Input::Live(live) | Input::Demo { live, .. } if !live.options.tls);
+    let opener: crate::screen::Opener = match drops {
+        true => {
+            let opened = opener()?;
+            Box::new(move || Ok(opened))
+        }
+        false => Box::new(opener),
+    };
+    let left = crate::screen::run(&explore, opener, signals)?;
+    // The opener is gone with its thread.
+    let explore = Arc::try_unwrap(explore).map_err(|_| Failure::usage("the session's thread is still there"))?;
     let mut run = Run::new(explore, left.opened, None, signals.clone());
     run.failure = left.failure;
     run.signalled = left.signalled;
@@ -218,6 +235,9 @@ impl Run {
             }
             output::note(&format!("watching {} processes, {} hooks", ready.processes, ready.hooks));
             let states = self.printer.as_ref().is_some_and(Printer::is_about_states);
+            if states {
+                self.opened.reader.iter().for_each(take_times);
+            }
             if states && self.opened.command.is_none() {
                 run_for = run_for.or(Some(STATES_AFTER));
             } else if self.printer.as_ref().is_some_and(Printer::waits_for_the_end) {
@@ -375,14 +395,7 @@ impl Run {
     }
 
     fn snapshot_now(&mut self) {
-        let stamp = crate::time::compact(crate::time::now());
-        let path = match &self.explore.snapshot {
-            Some(path) => stamped(path, &stamp),
-            None => {
-                let node = self.opened.engine.machine().0.unwrap_or("unknown");
-                format!("explore-{node}-{stamp}.parquet").into()
-            }
-        };
+        let path = self.opened.snapshot_path(self.explore.snapshot.as_deref());
         self.snapshot(&path, true);
     }
 
@@ -423,6 +436,11 @@ impl Run {
             (None, None) => command.unwrap_or(0),
         }
     }
+}
+
+/// Has the kernel take the time of every hook's run from now on.
+pub(crate) fn take_times(reader: &Reader) {
+    reader.take_times();
 }
 
 /// The state of every hook as rows of table `probes`.

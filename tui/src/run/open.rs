@@ -8,7 +8,9 @@ use std::sync::Arc;
 use probes::EventSource;
 use probes::files::{self, Input};
 use probes::live::{Capture, HookState};
+use protocols::event::Timestamp;
 use protocols::keys::KeyLog;
+use query::snapshot::Manifest;
 use serde_json::json;
 
 use super::command::{Stdout, Watched};
@@ -69,7 +71,16 @@ impl Opened {
         redacted: bool,
         force: bool,
     ) -> Result<(), Failure> {
-        let mut manifest = query::snapshot::Manifest::default();
+        self.snapshot_writer(filters, redacted)(path, force)
+    }
+
+    /// What writes the store as it is now; it can be called later, on another thread.
+    pub(crate) fn snapshot_writer(
+        &mut self,
+        filters: &[String],
+        redacted: bool,
+    ) -> impl FnOnce(&Path, bool) -> Result<(), Failure> + Send + use<> {
+        let mut manifest = Manifest::default();
         let (node, kernel) = self.engine.machine();
         let range = self.engine.range();
         for (name, value) in [
@@ -84,8 +95,19 @@ impl Opened {
             manifest.members.insert(name.to_owned(), value);
         }
         let snapshot = self.engine.snapshot(super::probe_rows(self.reader.as_ref()));
-        query::snapshot::write(path, &snapshot, &manifest, force)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+        move |path, force| {
+            query::snapshot::write(path, &snapshot, &manifest, force)
+                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+        }
+    }
+
+    /// Where a snapshot goes that is written while the run goes on: `wanted` (`--snapshot`) with the moment in its name.
+    pub(crate) fn snapshot_path(&self, wanted: Option<&Path>) -> PathBuf {
+        let stamp = crate::time::compact(crate::time::now());
+        match wanted {
+            Some(path) => super::stamped(path, &stamp),
+            None => format!("explore-{}-{stamp}.parquet", self.engine.machine().0.unwrap_or("unknown")).into(),
+        }
     }
 
     /// What is in the store already, and nothing that follows.
@@ -199,8 +221,12 @@ pub(crate) fn files(
             }
             Input::Table(table) => {
                 tables = true;
-                read_table(path, table, everything, keep, engine.store())?
+                let manifest = read_table(path, table, everything, keep, engine.store())?
                     .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+                // It was watched for longer than from the first row to the last.
+                let members = manifest.iter().flat_map(|manifest| manifest.members.iter());
+                let moments = members.filter(|(name, _)| matches!(name.as_str(), "start" | "end"));
+                moments.filter_map(|(_, value)| value.as_u64()).for_each(|time| engine.saw(Timestamp(time)));
             }
         }
     }
@@ -224,7 +250,7 @@ fn read_table(
     everything: bool,
     keep: &Keep,
     store: &mut query::Store,
-) -> Result<Result<(), query::QueryError>, Failure> {
+) -> Result<Result<Option<Manifest>, query::QueryError>, Failure> {
     let unreadable = |error: io::Error| Failure::file("read", path, &error);
     let metadata = (!is_dash(path)).then(|| std::fs::metadata(path)).transpose().map_err(unreadable)?;
     let large = |size: u64| everything || size > keep.memory / LARGE;
@@ -232,7 +258,7 @@ fn read_table(
     let plain = metadata.filter(|metadata| metadata.is_file() && large(metadata.len()) && is_parquet(path));
     if plain.is_some() {
         let source = query::snapshot::Source::Path(path.to_owned());
-        return Ok(query::snapshot::open(source, store).map(|_| ()));
+        return Ok(query::snapshot::open(source, store));
     }
     let mut bytes = Vec::new();
     table.input.read_to_end(&mut bytes).map_err(unreadable)?;
@@ -240,7 +266,7 @@ fn read_table(
         true => query::snapshot::open(query::snapshot::Source::Bytes(bytes), store),
         false => query::snapshot::read(bytes, store),
     };
-    Ok(read.map(|_| ()))
+    Ok(read)
 }
 
 fn is_parquet(path: &Path) -> bool {

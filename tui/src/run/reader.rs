@@ -4,6 +4,7 @@
 //! counts what it could not take, so that nothing is dropped without a number.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ pub(crate) struct Reader {
     pub(crate) batches: Receiver<Batch>,
     stop: Sender<()>,
     hooks: Arc<Mutex<Vec<Hook>>>,
+    /// Somebody looks at what hooks cost.
+    times: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,16 +65,25 @@ impl Reader {
         };
         let hooks = Arc::new(Mutex::new(hooks));
         let shared = Arc::clone(&hooks);
+        let times = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::clone(&times);
         let thread = std::thread::Builder::new()
             .name("source".to_owned())
-            .spawn(move || Worker { source, tee, sender, stopped, hooks: shared, stopped_at: None }.run())
+            .spawn(move || {
+                Worker { source, tee, sender, stopped, hooks: shared, times: wanted, stopped_at: None }.run()
+            })
             .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
-        Ok(Self { batches, stop, hooks, thread: Some(thread) })
+        Ok(Self { batches, stop, hooks, times, thread: Some(thread) })
     }
 
     /// Ends the source: what was already produced still comes, then [`Batch::End`].
     pub(crate) fn stop(&self) {
         let _already = self.stop.try_send(());
+    }
+
+    /// Has the kernel take the time of every hook's run from now on, which costs each run two readings of the clock.
+    pub(crate) fn take_times(&self) {
+        self.times.store(true, Ordering::Relaxed);
     }
 
     /// The state of every hook, as of a moment ago; empty for files.
@@ -121,6 +133,7 @@ struct Worker {
     sender: Sender<Batch>,
     stopped: Receiver<()>,
     hooks: Arc<Mutex<Vec<Hook>>>,
+    times: Arc<AtomicBool>,
     /// When the end was asked for, ns since the epoch: what happens later is of no interest, and detaching takes a while.
     stopped_at: Option<u64>,
 }
@@ -198,8 +211,11 @@ impl Worker {
         }
     }
 
-    fn publish_hooks(&self) {
-        let Source::Live(capture) = &self.source else { return };
+    fn publish_hooks(&mut self) {
+        let Source::Live(capture) = &mut self.source else { return };
+        if self.times.load(Ordering::Relaxed) {
+            capture.take_times();
+        }
         if let Ok(mut hooks) = self.hooks.lock() {
             *hooks = capture.hooks();
         }

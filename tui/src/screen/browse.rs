@@ -3,16 +3,16 @@
 use query::{Table, Value};
 
 use super::asker::{Question, Slot};
-use super::browse_heat;
-use super::columns::{self, Shown, show};
-use super::detail::Detail;
+use super::columns::{self, Shown};
+use super::detail::{Detail, Target};
 use super::editor::Editor;
+use super::keys::Action;
 use super::model::{Asked, Mode, Model, Prompt};
+use super::query_keys::edit_query;
 use super::query_text::{self, name, string};
 use super::screens::SCREENS;
-use super::update::{Command, ask, choose, drill, edit_query, enter_query, keep_in_view, set_query};
-
-use super::keys::Action;
+use super::update::{Command, ask, choose, drill, enter_query, keep_in_view, set_query};
+use super::{browse_heat, browse_time, parts};
 
 /// Does what a key asks for.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
@@ -54,14 +54,16 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 editor: Editor::default(),
             });
         }
-        Action::Earlier | Action::Later => return step(model, action == Action::Later),
-        Action::Range => return range(model),
+        Action::Earlier | Action::Later => return browse_time::step(model, action == Action::Later),
+        Action::Range => return browse_time::range(model),
         Action::MarkRow => mark_row(model),
         Action::Write => {
             let editor = Editor::new("rows.json");
             model.mode = Mode::Prompt(Prompt { question: "write rows to", what: Asked::File, editor });
         }
-        Action::Copy => return copy(model),
+        Action::Copy => {
+            model.note = Some("open the row first (Enter): copied is the exchange in full".to_owned());
+        }
         Action::Mark => {
             model.note = Some("marked: `d` compares with this moment".to_owned());
             return vec![Command::Mark];
@@ -94,12 +96,19 @@ fn go_to_screen(model: &mut Model, action: Action) -> Vec<Command> {
 fn move_row(model: &mut Model, action: Action) {
     let page = model.page();
     let pane = model.pane_mut();
-    let last = pane.height().saturating_sub(1);
+    let (row, last) = (pane.row, pane.height().saturating_sub(1));
+    // Beyond the last row of a part lies the next part.
+    if action == Action::Down && row >= last && focus_next(model)
+        || action == Action::Up && row == 0 && focus_former(model)
+    {
+        return keep_in_view(model);
+    }
+    let pane = model.pane_mut();
     pane.row = match action {
-        Action::Up => pane.row.saturating_sub(1),
-        Action::Down => (pane.row + 1).min(last),
-        Action::PageUp => pane.row.saturating_sub(page),
-        Action::PageDown => (pane.row + page).min(last),
+        Action::Up => row.saturating_sub(1),
+        Action::Down => (row + 1).min(last),
+        Action::PageUp => row.saturating_sub(page),
+        Action::PageDown => (row + page).min(last),
         Action::Top => 0,
         _ => last,
     };
@@ -113,18 +122,33 @@ fn move_row(model: &mut Model, action: Action) {
     keep_in_view(model);
 }
 
+/// Goes to the first row of the next part that has rows.
+fn focus_next(model: &mut Model) -> bool {
+    let focus = model.panes().focus;
+    let next = parts::places(model).iter().map(|place| place.part).find(|part| *part > focus);
+    let Some(next) = next else { return false };
+    model.panes_mut().focus = next;
+    let pane = model.pane_mut();
+    (pane.row, pane.column) = (0, 0);
+    true
+}
+
+/// Goes to the last row of the part before.
+fn focus_former(model: &mut Model) -> bool {
+    let focus = model.panes().focus;
+    let former = parts::places(model).iter().map(|place| place.part).rfind(|part| *part < focus);
+    let Some(former) = former else { return false };
+    model.panes_mut().focus = former;
+    let pane = model.pane_mut();
+    (pane.row, pane.column) = (pane.height().saturating_sub(1), 0);
+    true
+}
+
 /// The columns on the screen.
 pub(super) fn shown(model: &Model) -> Vec<Shown> {
     let pane = model.pane();
     let Some(table) = &pane.answer else { return Vec::new() };
-    let rows = pane.offset..table.height().min(pane.offset + model.page());
-    columns::layout(
-        table,
-        pane.preferred(model.current),
-        pane.all_columns,
-        rows,
-        usize::from(model.width).saturating_sub(2),
-    )
+    columns::of_pane(pane, table, usize::from(model.width))
 }
 
 /// Name and value of the cell under the cursor.
@@ -137,7 +161,7 @@ fn cell(model: &Model) -> Option<(String, Value)> {
 }
 
 /// Value of a column of the row under the cursor.
-fn of_row(model: &Model, column: &str) -> Value {
+pub(super) fn of_row(model: &Model, column: &str) -> Value {
     let pane = model.pane();
     let value = |table: &Table| Some(table.value(pane.row, table.column(column)?));
     pane.answer.as_ref().filter(|table| pane.row < table.height()).and_then(value).unwrap_or(Value::Null)
@@ -214,17 +238,8 @@ fn open(model: &mut Model) -> Vec<Command> {
         let summary = text("summary").or_else(|| Some(format!("{} {}", text("method")?, text("path")?)));
         let summary =
             summary.or_else(|| text("query")).or_else(|| text("name")).unwrap_or_else(|| format!("{protocol} {id}"));
-        model.detail = Some(Detail {
-            id,
-            protocol,
-            time,
-            latency,
-            summary,
-            row: None,
-            chain: None,
-            scroll: 0,
-            search: String::new(),
-        });
+        model.detail = Some(Detail::new(Target { id, protocol, time, latency, summary }));
+        model.details.clear();
         model.mode = Mode::Detail;
         return ask(model);
     }
@@ -283,57 +298,13 @@ fn is_key(stage: &str, column: &str) -> bool {
 /// Back the way that was come.
 fn back(model: &mut Model) -> Vec<Command> {
     let Some(step) = model.back.pop() else { return Vec::new() };
-    for (screen, query, row) in step.changed {
-        set_query(model, screen, query);
+    for (screen, part, query, row) in step.changed {
+        set_query(model, screen, part, query);
         model.pane_mut().row = row;
     }
     model.current = step.screen;
+    model.panes_mut().focus = step.focus;
     ask(model)
-}
-
-/// Moves through time by a tenth of what is there.
-fn step(model: &mut Model, later: bool) -> Vec<Command> {
-    let Value::Time(time) = of_row(model, "time") else {
-        model.note = Some("these rows have no time to step through".to_owned());
-        return Vec::new();
-    };
-    let (first, last) = model.status.range.unwrap_or_default();
-    let tenth = i64::try_from(last.saturating_sub(first) / 10).unwrap_or(0).max(1_000_000);
-    let to = if later { time.saturating_add(tenth) } else { time.saturating_sub(tenth) };
-    if to >= i64::try_from(last).unwrap_or(i64::MAX) {
-        let query = SCREENS[model.current].query.to_owned();
-        return enter_query(model, query);
-    }
-    let moment = crate::time::rfc3339(u64::try_from(to).unwrap_or(0));
-    let mut stages = query_text::stages(&model.pane().query);
-    stages.retain(|stage| !stage.starts_with("where time <= "));
-    let mut query = stages.join(" | ");
-    let at = query.find(" | sort").unwrap_or(query.len());
-    query.insert_str(at, &format!(" | where time <= '{moment}'"));
-    match query::Query::parse(&query) {
-        Ok(_) => enter_query(model, query),
-        Err(error) => {
-            model.note = Some(error.message);
-            Vec::new()
-        }
-    }
-}
-
-/// Picks the start of a range, then its end, by the row under the cursor.
-fn range(model: &mut Model) -> Vec<Command> {
-    let Value::Time(time) = of_row(model, "time") else {
-        model.note = Some("pick a range on rows that have a time".to_owned());
-        return Vec::new();
-    };
-    let Some(start) = model.range_start.take() else {
-        model.range_start = Some(time);
-        model.note = Some("range: now `v` on its other end".to_owned());
-        return Vec::new();
-    };
-    let moment = |ns: i64| crate::time::rfc3339(u64::try_from(ns).unwrap_or(0));
-    let condition = format!("time between '{}' and '{}'", moment(start.min(time)), moment(start.max(time)));
-    let query = query_text::filter(&model.pane().query, &condition);
-    enter_query(model, query)
 }
 
 fn mark_row(model: &mut Model) {
@@ -361,8 +332,7 @@ pub(super) fn marked_rows(model: &Model) -> String {
 fn to_error(model: &mut Model, forward: bool) {
     let pane = model.pane();
     let Some(table) = &pane.answer else { return };
-    let failed =
-        |row: &usize| table.column("error").is_some_and(|column| table.value(*row, column) == Value::Bool(true));
+    let failed = |row: &usize| columns::failed(table, *row);
     let found = match forward {
         true => (pane.row + 1..table.height()).find(failed),
         false => (0..pane.row).rev().find(failed),
@@ -372,7 +342,7 @@ fn to_error(model: &mut Model, forward: bool) {
             model.pane_mut().row = row;
             keep_in_view(model);
         }
-        None => model.note = Some("no further error".to_owned()),
+        None => model.note = Some("no further error in these rows".to_owned()),
     }
 }
 
@@ -385,66 +355,12 @@ fn saved(model: &mut Model) {
 
 fn show_findings(model: &mut Model) {
     if model.findings.is_empty() {
-        model.note = Some("nothing was found to be wrong so far".to_owned());
+        model.note = Some("nothing was found to be wrong so far (what is looked for: ?)".to_owned());
         return;
     }
     let items =
         model.findings.iter().map(|finding| (finding.text.clone(), String::new(), finding.query.clone())).collect();
     choose(model, "Findings", items);
-}
-
-/// The exchange as a command that repeats it.
-pub(super) fn copy(model: &mut Model) -> Vec<Command> {
-    let Some(row) = model.detail.as_ref().and_then(|detail| detail.row.as_ref().filter(|row| row.height() > 0)) else {
-        model.note = Some("open the row first (Enter): copied is the exchange in full".to_owned());
-        return Vec::new();
-    };
-    let text = |name: &str| match row.column(name).map(|column| row.value(0, column)) {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(show(&value, name)),
-    };
-    let protocol = model.detail.as_ref().map_or("", |detail| detail.protocol.as_str());
-    let command = match protocol {
-        "http" => curl(&text, row),
-        "pgsql" => format!("psql -c {}", shell(&text("query").unwrap_or_default())),
-        "dns" => format!("dig {} {}", shell(&text("name").unwrap_or_default()), text("type").unwrap_or_default()),
-        _ => {
-            model.note = Some(format!("no command repeats a {protocol} exchange"));
-            return Vec::new();
-        }
-    };
-    model.note = Some(command.clone());
-    vec![Command::Copy(command)]
-}
-
-fn curl(text: &dyn Fn(&str) -> Option<String>, row: &Table) -> String {
-    let scheme = text("scheme").unwrap_or_else(|| "http".to_owned());
-    let host = text("host").unwrap_or_else(|| "localhost".to_owned());
-    let query = text("query").map(|query| format!("?{query}")).unwrap_or_default();
-    let url = format!("{scheme}://{host}{}{query}", text("path").unwrap_or_default());
-    let mut command = format!("curl -X {} {}", text("method").unwrap_or_default(), shell(&url));
-    if let Some(Value::Headers(fields)) = row.column("req_headers").map(|column| row.value(0, column)) {
-        for (name, value) in fields {
-            let (Some(name), Some(value)) = (name, value) else { continue };
-            if name.starts_with(':') || matches!(name.as_str(), "host" | "content-length" | "connection") {
-                continue;
-            }
-            // A mask stands for what only the user knows.
-            let masked = value.contains("***(");
-            let variable = name.to_uppercase().replace('-', "_");
-            let field = if masked { format!("\"{name}: ${variable}\"") } else { shell(&format!("{name}: {value}")) };
-            command.push_str(&format!(" -H {field}"));
-        }
-    }
-    let body = row.column("req_body").map(|column| row.value(0, column));
-    if let Some(Value::Blob(body)) = body.filter(|body| *body != Value::Blob(Vec::new())) {
-        command.push_str(&format!(" --data-raw {}", shell(&String::from_utf8_lossy(&body))));
-    }
-    command
-}
-
-fn shell(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Queries that are always there.

@@ -18,13 +18,24 @@ pub(super) struct Finding {
 
 /// A rule: a query that gives a row where something is wrong.
 pub(super) struct Rule {
-    pub(super) query: &'static str,
+    /// What it looks for.
+    pub(super) name: &'static str,
+    /// `{since}` stands for the last minute while rows come, and for nothing over files.
+    query: &'static str,
     tell: fn(&Row<'_>) -> (String, String),
 }
 
+impl Rule {
+    /// The query to ask.
+    pub(super) fn query(&self, live: bool) -> String {
+        self.query.replace("{since}", if live { " since 1m" } else { "" })
+    }
+}
+
 /// All rules, the gravest first.
-pub(super) const RULES: [Rule; 7] = [
+pub(super) const RULES: [Rule; 8] = [
     Rule {
+        name: "an endpoint that fails: 5% and three times or more",
         query: "http where role = 'server' or twin is null | summarize n=count(), failed=count(if error), \
                 share=error_rate() by service, method, route | where failed >= 3 and share >= 0.05 \
                 | sort failed desc | take 1",
@@ -38,17 +49,19 @@ pub(super) const RULES: [Rule; 7] = [
         },
     },
     Rule {
-        query: "pgsql where parent is not null | summarize n=count(), db=sum(latency) by parent, shape | where n >= 8 \
+        name: "N+1: one statement eight times or more for one request",
+        query: "pgsql where parent is not null{since} | summarize n=count(), db=sum(latency) by parent, shape | where n >= 8 \
                 | join (http | select id, method, route) on parent == id \
                 | summarize requests=count(), most=max(n), db=sum(db) by method, route, shape | sort db desc | take 1",
         tell: |row| {
             let text = format!(
-                "N+1: {} {} runs one statement up to {} times a request ({} of SQL in {} requests): {}",
+                "N+1: {} {} runs one statement up to {} times a request ({} of SQL in {} requests{}): {}",
                 row.text("method"),
                 row.text("route"),
                 row.text("most"),
                 row.text("db"),
                 row.text("requests"),
+                if row.live { " of the last minute" } else { "" },
                 row.text("shape"),
             );
             let rows = format!("http where method {} and route {}", row.equals("method"), row.equals("route"));
@@ -56,12 +69,13 @@ pub(super) const RULES: [Rule; 7] = [
         },
     },
     Rule {
+        name: "a retry storm: 20 failing calls of one route within a second",
         query: "http where role = 'client' and error | summarize n=count() by process, method, route, bin(time, 1s) \
                 | where n >= 20 | sort n desc | take 1",
         tell: |row| {
             let (process, route) = (row.text("process"), row.text("route"));
             let text = format!(
-                "retry storm: {process} repeated failing {} {route} {} times in a second",
+                "retry storm: {process} repeated failing {} {} times in a second: {route}",
                 row.text("method"),
                 row.text("n")
             );
@@ -76,13 +90,15 @@ pub(super) const RULES: [Rule; 7] = [
         },
     },
     Rule {
+        name: "a slow resolver: answers over 30ms, or none",
         query: "dns where role = 'client' or twin is null | summarize n=count(), slow=count(if latency > 30ms), \
                 unanswered=count(if rcode is null), p99(latency) by remote_addr, remote_port \
                 | where slow + unanswered >= 3 and (slow + unanswered) / n >= 0.02 | sort slow desc | take 1",
         tell: |row| {
             let text = format!(
-                "slow resolver {}: {} of {} answers took over 30ms, {} never came (p99 {})",
+                "slow resolver {}:{}: {} of {} answers took over 30ms, {} never came (p99 {})",
                 row.text("remote_addr"),
+                row.text("remote_port"),
                 row.text("slow"),
                 row.text("n"),
                 row.text("unanswered"),
@@ -98,6 +114,7 @@ pub(super) const RULES: [Rule; 7] = [
         },
     },
     Rule {
+        name: "DNS questions in vain: names that do not exist, as search lists make them",
         query: "dns where role = 'client' or twin is null | summarize n=count(), wasted=count(if rcode = 'NXDOMAIN') by process \
                 | where wasted >= 10 and wasted / n >= 0.3 | sort wasted desc | take 1",
         tell: |row| {
@@ -111,6 +128,7 @@ pub(super) const RULES: [Rule; 7] = [
         },
     },
     Rule {
+        name: "no keep-alive: a connection for each request",
         query: "conns where protocol = 'http' and role = 'client' and requests = 1 | summarize n=count() by process, remote_addr, remote_port \
                 | where n >= 10 | sort n desc | take 1",
         tell: |row| {
@@ -132,6 +150,7 @@ pub(super) const RULES: [Rule; 7] = [
         },
     },
     Rule {
+        name: "idle in transaction for more than a second",
         query: "pgsql where idle_before > 1s | summarize n=count(), longest=max(idle_before) by process \
                 | sort longest desc | take 1",
         tell: |row| {
@@ -150,20 +169,38 @@ pub(super) const RULES: [Rule; 7] = [
             )
         },
     },
+    Rule {
+        name: "a certificate that expires within 30 days",
+        query: "tls where cert_not_after is not null | summarize n=count() by sni, cert_subject, cert_not_after \
+                | extend left=cert_not_after - now | where left < 30d | sort cert_not_after | take 1",
+        tell: |row| {
+            let name = if matches!(row.value("sni"), Value::Null) { row.text("cert_subject") } else { row.text("sni") };
+            let (day, left) = (row.text("cert_not_after"), row.text("left"));
+            let when = match left.strip_prefix('-') {
+                Some(ago) => format!("expired {ago} ago"),
+                None => format!("expires in {left}"),
+            };
+            let text = format!("the certificate of {name} {when} ({day}), seen in {} handshakes", row.text("n"));
+            let sni = row.equals("sni");
+            (text, format!("tls where sni {sni} and cert_not_after is not null | sort time desc | take 500"))
+        },
+    },
 ];
 
 /// What the answer to a rule's query says.
-pub(super) fn read(rule: usize, table: &Table) -> Option<Finding> {
+pub(super) fn read(rule: usize, table: &Table, live: bool) -> Option<Finding> {
     if table.height() == 0 {
         return None;
     }
-    let (text, query) = (RULES.get(rule)?.tell)(&Row { table });
+    let (text, query) = (RULES.get(rule)?.tell)(&Row { table, live });
     Some(Finding { rule, text, query })
 }
 
 /// The first row of an answer.
 struct Row<'a> {
     table: &'a Table,
+    /// Rows are still coming.
+    live: bool,
 }
 
 impl Row<'_> {

@@ -58,13 +58,17 @@ pub(super) fn fit(text: &str, width: usize, right: bool, ellipsis: char) -> Stri
 
 /// Nanoseconds for people: three digits and a unit.
 pub(super) fn duration(ns: f64) -> String {
+    if ns < 0.0 {
+        return format!("-{}", duration(-ns));
+    }
     let (value, unit) = match ns {
         ns if ns < 1e3 => return format!("{ns:.0}ns"),
         ns if ns < 1e6 => (ns / 1e3, "us"),
         ns if ns < 1e9 => (ns / 1e6, "ms"),
         ns if ns < 60e9 => (ns / 1e9, "s"),
         ns if ns < 3600e9 => (ns / 60e9, "m"),
-        ns => (ns / 3600e9, "h"),
+        ns if ns < 48.0 * 3600e9 => (ns / 3600e9, "h"),
+        ns => return format!("{:.0}d", ns / 86_400e9),
     };
     format!("{}{unit}", three_digits(value))
 }
@@ -128,6 +132,8 @@ mod tests {
         assert_eq!(duration(950.0), "950ns");
         assert_eq!(duration(1_234_567.0), "1.23ms");
         assert_eq!(duration(61e9), "1.02m");
+        assert_eq!(duration(30.0 * 86_400e9), "30d");
+        assert_eq!(duration(-2e9), "-2.00s");
         assert_eq!(bytes(1536), "1.50KiB");
         assert_eq!(count(12_345), "12.3k");
     }

@@ -86,7 +86,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         "Enter",
         Action::Open,
         "detail",
-        "open the row: heads, bodies, timing, cause chain",
+        "open the row: heads, bodies, timing, cause chain; in it: fold a section, open a call",
     ),
     binding(&[Key::Code(KeyCode::Esc)], "Esc", Action::Back, "", "back, through the whole drill-down"),
     binding(&[Key::Char('/')], "/", Action::Query, "query", "edit the query that makes this screen"),
@@ -107,10 +107,16 @@ pub(super) const BINDINGS: &[Binding] = &[
     ),
     binding(&[Key::Char('1')], "1", Action::Screen(0), "", "Requests: every exchange, newest first"),
     binding(&[Key::Char('2')], "2", Action::Screen(1), "", "Services: rate, errors, percentiles by route"),
-    binding(&[Key::Char('3')], "3", Action::Screen(2), "", "Latency: heat map over time, histogram"),
+    binding(&[Key::Char('3')], "3", Action::Screen(2), "", "Latency: heat map over time, histogram, now and before"),
     binding(&[Key::Char('4')], "4", Action::Screen(3), "", "SQL by shape"),
-    binding(&[Key::Char('5')], "5", Action::Screen(4), "", "DNS: names, response codes, times"),
-    binding(&[Key::Char('6')], "6", Action::Screen(5), "", "Connections"),
+    binding(&[Key::Char('5')], "5", Action::Screen(4), "", "DNS: names, response codes, resolvers"),
+    binding(
+        &[Key::Char('6')],
+        "6",
+        Action::Screen(5),
+        "",
+        "Connections and TLS: open connections, versions, certificates",
+    ),
     binding(&[Key::Char('7')], "7", Action::Screen(6), "", "Map: who calls whom"),
     binding(&[Key::Char('8')], "8", Action::Screen(7), "", "Waiting: begun and not answered, longest first"),
     binding(&[Key::Char('9')], "9", Action::Screen(8), "", "Health: probes, loss, own cost"),
@@ -139,7 +145,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     binding(&[Key::Char('v')], "v", Action::Range, "", "pick a range: once for its start, once for its end"),
     binding(&[Key::Char('x')], "x", Action::MarkRow, "", "mark the row"),
     binding(&[Key::Char('e')], "e", Action::Write, "", "write marked rows, else all, to a file"),
-    binding(&[Key::Char('y')], "y", Action::Copy, "", "copy as curl, psql or dig"),
+    binding(&[Key::Char('y')], "y", Action::Copy, "", "in the detail: copy as curl, psql or dig"),
     binding(&[Key::Char('m')], "m", Action::Mark, "", "remember this result"),
     binding(&[Key::Char('d')], "d", Action::Diff, "", "compare with what was remembered"),
     binding(&[Key::Char('s')], "s", Action::Snapshot, "", "write a snapshot of everything"),
@@ -169,6 +175,17 @@ mod tests {
         for (index, key) in all.iter().enumerate() {
             assert!(!all.iter().skip(index + 1).any(|other| other == key), "{key:?} is bound twice");
         }
+    }
+
+    // The table is the README's list of keys too.
+    #[test]
+    fn the_readme_lists_every_key() {
+        let readme = include_str!("../../../README.md");
+        let listed =
+            readme.split("<!-- keys -->\n```\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+        let explained = BINDINGS.iter().filter(|binding| !binding.help.is_empty());
+        let wanted: String = explained.map(|binding| format!("{:9} {}\n", binding.name, binding.help)).collect();
+        assert_eq!(listed, wanted, "put this into README.md, below <!-- keys -->:\n{wanted}");
     }
 
     #[test]

@@ -10,25 +10,37 @@
 mod asker;
 mod browse;
 mod browse_heat;
+mod browse_time;
 mod columns;
+mod copy;
 mod detail;
+mod detail_keys;
 mod editor;
 mod findings;
 mod format;
+mod going;
 mod heat;
 mod keys;
+mod map;
 mod model;
 mod mouse;
+mod parts;
 mod program;
+mod query_keys;
 mod query_text;
+mod rehearsal;
 mod screens;
 mod session;
+mod sparks;
 mod terminal;
 mod theme;
 mod update;
+mod values;
 mod view;
 
 pub(crate) use program::run;
+pub use rehearsal::Rehearsal;
+pub(crate) use session::Opener;
 
 #[cfg(test)]
 mod tests;

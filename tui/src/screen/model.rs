@@ -8,8 +8,10 @@ use super::detail::Detail;
 use super::editor::Editor;
 use super::findings::Finding;
 use super::heat::Heat;
+use super::map::Edge;
 use super::query_text::table;
-use super::screens::{SCREENS, columns_of};
+use super::screens::{Part, SCREENS, columns_of};
+use super::sparks::Sparks;
 use super::theme::Theme;
 
 /// The state of the screens.
@@ -21,7 +23,7 @@ pub(crate) struct Model {
     /// Which screen is shown.
     pub(super) current: usize,
     /// One for each screen.
-    pub(super) panes: Vec<Pane>,
+    pub(super) screens: Vec<Panes>,
     /// Where `Esc` leads, the last one first to go.
     pub(super) back: Vec<Step>,
     /// What keys mean at the moment.
@@ -32,6 +34,8 @@ pub(crate) struct Model {
     /// Something to tell in the last line, until the next key.
     pub(super) note: Option<String>,
     pub(super) detail: Option<Detail>,
+    /// The exchanges that the detail was opened from.
+    pub(super) details: Vec<Detail>,
     pub(super) findings: Vec<Finding>,
     /// Saved queries: name and text.
     pub(super) saved: Vec<(String, String)>,
@@ -43,14 +47,28 @@ pub(crate) struct Model {
     pub(super) range_start: Option<i64>,
 }
 
-/// One screen's query, answer and cursor.
+/// The parts of a screen.
+#[derive(Debug)]
+pub(super) struct Panes {
+    pub(super) parts: Vec<Pane>,
+    /// The one with the cursor.
+    pub(super) focus: usize,
+}
+
+/// One part of a screen: its query, answer and cursor.
 #[derive(Debug)]
 pub(super) struct Pane {
+    /// What it is by itself.
+    pub(super) part: &'static Part,
     /// The query that makes it.
     pub(super) query: String,
     pub(super) answer: Option<Table>,
-    /// The answer to its second query.
-    pub(super) beside: Option<Table>,
+    /// Counts by second of its groups.
+    pub(super) sparks: Option<Sparks>,
+    /// Who calls whom, for each row.
+    pub(super) edges: Vec<Edge>,
+    /// The widest that each column has been: columns do not jump while rows come.
+    pub(super) widths: Vec<usize>,
     pub(super) heat: Option<Heat>,
     pub(super) error: Option<QueryError>,
     /// Row under the cursor.
@@ -68,11 +86,14 @@ pub(super) struct Pane {
 }
 
 impl Pane {
-    fn new(query: &str) -> Self {
+    fn new(part: &'static Part) -> Self {
         Self {
-            query: query.to_owned(),
+            part,
+            query: part.query.to_owned(),
             answer: None,
-            beside: None,
+            sparks: None,
+            edges: Vec::new(),
+            widths: Vec::new(),
             heat: None,
             error: None,
             row: 0,
@@ -84,12 +105,24 @@ impl Pane {
         }
     }
 
-    /// The columns to show first.
-    pub(super) fn preferred(&self, screen: usize) -> &'static [&'static str] {
-        match SCREENS[screen].query == self.query {
-            true => SCREENS[screen].columns,
-            false => columns_of(&table(&self.query)),
-        }
+    /// Whether its query is still its own.
+    pub(super) fn is_own(&self) -> bool {
+        self.query == self.part.query
+    }
+
+    /// The columns to show first, and of these the ones that are left out first.
+    pub(super) fn preferred(&self) -> (&'static [&'static str], &'static [&'static str]) {
+        if self.is_own() { (self.part.columns, self.part.least) } else { (columns_of(&table(&self.query)), &[]) }
+    }
+
+    /// Makes it with another query.
+    pub(super) fn ask_for(&mut self, query: String) {
+        self.query = query;
+        (self.answer, self.sparks, self.heat, self.error) = (None, None, None, None);
+        (self.row, self.offset, self.column, self.held) = (0, 0, 0, None);
+        self.edges.clear();
+        self.widths.clear();
+        self.marked.clear();
     }
 
     /// Rows of the answer.
@@ -102,8 +135,10 @@ impl Pane {
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) screen: usize,
-    /// Screen, query and row.
-    pub(super) changed: Vec<(usize, String, usize)>,
+    /// Screen, part, query and row.
+    pub(super) changed: Vec<(usize, usize, String, usize)>,
+    /// The part that had the cursor.
+    pub(super) focus: usize,
 }
 
 /// What keys mean.
@@ -115,6 +150,8 @@ pub(super) enum Mode {
     Query(QueryBar),
     /// Looking at one exchange.
     Detail,
+    /// Looking at a command that was copied, written without breaks.
+    Copied { text: String, detail: bool },
     /// Reading the keys.
     Help { scroll: usize },
     /// Choosing from a list.
@@ -132,6 +169,8 @@ pub(super) struct QueryBar {
     pub(super) error: Option<QueryError>,
     pub(super) completions: Vec<Completion>,
     pub(super) chosen: usize,
+    /// Values that were seen: the query that asked for them, and its answer.
+    pub(super) seen: (String, Vec<String>),
     /// Place in the history; its length: what is being typed.
     pub(super) recalled: usize,
 }
@@ -197,6 +236,10 @@ pub(crate) struct Status {
     pub(crate) coverage: String,
     /// Something that the source had to say.
     pub(crate) trouble: Option<String>,
+    /// A file is being read.
+    pub(crate) reading: bool,
+    /// The source is being attached to.
+    pub(crate) attaching: bool,
     /// Where COMMAND's output goes.
     pub(crate) command_output: Option<String>,
 }
@@ -209,13 +252,14 @@ impl Model {
             width: 80,
             height: 24,
             current: 0,
-            panes: SCREENS.iter().map(|screen| Pane::new(screen.query)).collect(),
+            screens: SCREENS.iter().map(Panes::new).collect(),
             back: Vec::new(),
             mode: Mode::Browse,
             status: Status::default(),
             paused: None,
             note: None,
             detail: None,
+            details: Vec::new(),
             findings: Vec::new(),
             saved,
             history: Vec::new(),
@@ -225,15 +269,28 @@ impl Model {
     }
 
     /// The screen that is shown.
-    pub(super) fn pane(&self) -> &Pane {
-        // There are as many panes as screens, and `current` is always one of them.
-        &self.panes[self.current.min(SCREENS.len() - 1)]
+    pub(super) fn panes(&self) -> &Panes {
+        // There are as many as screens, and `current` is always one of them.
+        &self.screens[self.current.min(SCREENS.len() - 1)]
     }
 
     /// The screen that is shown.
-    pub(super) fn pane_mut(&mut self) -> &mut Pane {
+    pub(super) fn panes_mut(&mut self) -> &mut Panes {
         let current = self.current.min(SCREENS.len() - 1);
-        &mut self.panes[current]
+        &mut self.screens[current]
+    }
+
+    /// The part with the cursor.
+    pub(super) fn pane(&self) -> &Pane {
+        let panes = self.panes();
+        &panes.parts[panes.focus.min(panes.parts.len() - 1)]
+    }
+
+    /// The part with the cursor.
+    pub(super) fn pane_mut(&mut self) -> &mut Pane {
+        let panes = self.panes_mut();
+        let focus = panes.focus.min(panes.parts.len() - 1);
+        &mut panes.parts[focus]
     }
 
     /// Lines of content.
@@ -241,8 +298,16 @@ impl Model {
         usize::from(self.height).saturating_sub(4)
     }
 
-    /// Rows of a table that fit.
+    /// Rows of the part with the cursor that fit.
     pub(super) fn page(&self) -> usize {
-        self.content_height().saturating_sub(1).max(1)
+        let focus = self.panes().focus;
+        let lines = super::parts::places(self).iter().find(|place| place.part == focus).map_or(1, |place| place.rows);
+        lines.max(1)
+    }
+}
+
+impl Panes {
+    fn new(screen: &'static super::screens::Screen) -> Self {
+        Self { parts: screen.parts.iter().map(Pane::new).collect(), focus: 0 }
     }
 }

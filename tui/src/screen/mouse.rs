@@ -2,11 +2,11 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-use super::browse;
 use super::keys::Action;
 use super::model::{Mode, Model};
 use super::screens::SCREENS;
 use super::update::{Command, keep_in_view, key_pressed};
+use super::{browse, browse_heat, parts};
 
 /// Does what a wheel or button asks for.
 pub(super) fn act(model: &mut Model, event: &MouseEvent) -> Vec<Command> {
@@ -23,19 +23,35 @@ fn click(model: &mut Model, event: &MouseEvent) -> Vec<Command> {
     match event.row {
         0 => screen_at(usize::from(event.column)).map_or_else(Vec::new, |at| browse::act(model, Action::Screen(at))),
         2 => browse::act(model, Action::Query),
-        row if row >= FIRST_ROW && row + 1 < model.height && model.pane().answer.is_some() => {
-            let row = model.pane().offset + usize::from(row - FIRST_ROW);
-            if row == model.pane().row {
-                return browse::act(model, Action::Open);
-            }
-            if row < model.pane().height() {
-                model.pane_mut().row = row;
-                keep_in_view(model);
-            }
-            Vec::new()
-        }
+        line if line >= FIRST_LINE && line + 1 < model.height => at(model, event),
         _ => Vec::new(),
     }
+}
+
+/// A click on a row, or on a column of the heat map.
+fn at(model: &mut Model, event: &MouseEvent) -> Vec<Command> {
+    let line = usize::from(event.row - FIRST_LINE);
+    if model.pane().heat.is_some() {
+        return browse_heat::click(model, usize::from(event.column), line);
+    }
+    let places = parts::places(model);
+    let Some(place) = places.iter().find(|place| (place.top..place.top + place.lines).contains(&line)) else {
+        return Vec::new();
+    };
+    let first = place.top + place.above + usize::from(place.titled) + 1;
+    let Some(row) = line.checked_sub(first) else { return Vec::new() };
+    let chosen = (model.panes().focus, model.pane().row);
+    let Some(pane) = model.panes().parts.get(place.part) else { return Vec::new() };
+    let row = pane.offset + row;
+    if (place.part, row) == chosen {
+        return browse::act(model, Action::Open);
+    }
+    if row < pane.height() {
+        model.panes_mut().focus = place.part;
+        model.pane_mut().row = row;
+        keep_in_view(model);
+    }
+    Vec::new()
 }
 
 /// The screen whose name stands at this column of the first line.
@@ -51,8 +67,8 @@ fn screen_at(column: usize) -> Option<usize> {
     None
 }
 
-/// The first line of rows: below two lines of state, the query and the names of the columns.
-const FIRST_ROW: u16 = 4;
+/// The first line of the content: below two lines of state and the query.
+const FIRST_LINE: u16 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -1,21 +1,22 @@
 //! The loop around model and view: messages in, commands out.
 
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
+use crossbeam_channel::{Receiver, after, bounded, never, select};
 use crossterm::event::{Event, KeyEventKind};
 use query::Query;
 use query::export::{Format, TextOptions, writer};
 
-use super::asker::Asker;
-use super::model::Model;
-use super::session::{Published, Session};
+use super::asker::{Asker, Question};
+use super::model::{Mode, Model};
+use super::session::{Opener, Published, Session};
 use super::terminal::Screen;
 use super::update::{Command, Message, ask_findings, update};
 use super::view;
 use crate::failure::Failure;
-use crate::options::Explore;
+use crate::options::{Explore, Input};
 use crate::run::{Opened, Signal, last_session};
 
 /// How the screens were left.
@@ -26,34 +27,35 @@ pub(crate) struct Left {
     pub(crate) signalled: Option<u8>,
 }
 
-/// Shows the screens until they are left.
+/// Shows the screens until they are left. The source is opened behind them.
 ///
 /// # Errors
-/// When the terminal or a thread cannot be had.
-pub(crate) fn run(
-    explore: &Explore,
-    opened: Opened,
-    signals: &Receiver<Signal>,
-    source: String,
-) -> Result<Left, Failure> {
+/// When the terminal, a thread or the source cannot be had.
+pub(crate) fn run(explore: &Explore, opener: Opener, signals: &Receiver<Signal>) -> Result<Left, Failure> {
     let refused = |error: std::io::Error| Failure::usage(format!("cannot use the terminal: {error}"));
-    let session = Session::start(explore, opened, source).map_err(refused)?;
-    let asker = Asker::start().map_err(refused)?;
     let screen = Screen::take(explore.mouse).map_err(refused)?;
+    let asker = Asker::start().map_err(refused)?;
     let mut model = Model::new(explore.color, explore.ascii, explore.saved.clone());
+    model.status.attaching = matches!(explore.input, Input::Live(_) | Input::Demo { .. });
+    model.status.budget = explore.keep.memory;
     if let Some(news) = last_session::news() {
         update(&mut model, Message::Note(news));
     }
     if let Ok(size) = screen.terminal.size() {
         update(&mut model, Message::Resize(size.width, size.height));
     }
-    let mut program = Program { model, session, asker, screen, frozen: None, signalled: None };
+    let session = Session::start(explore, opener).map_err(refused)?;
+    let findings = VecDeque::new();
+    let mut program = Program { model, session, asker, screen, findings, frozen: None, signalled: None };
     let shown = program.show(signals).map_err(refused);
     let Program { session, screen, signalled, .. } = program;
     drop(screen);
     let ended = session.end().ok_or_else(|| Failure::usage("the session's thread broke"))?;
     shown?;
-    Ok(Left { opened: ended.opened, failure: ended.failure, signalled })
+    match (ended.opened, ended.failure) {
+        (Some(opened), failure) => Ok(Left { opened, failure, signalled }),
+        (None, failure) => Err(failure.unwrap_or_else(|| Failure::usage("nothing could be opened"))),
+    }
 }
 
 struct Program {
@@ -61,6 +63,8 @@ struct Program {
     session: Session,
     asker: Asker,
     screen: Screen,
+    /// Questions of the findings that are still to be asked: one at a time, when nothing else is.
+    findings: VecDeque<Question>,
     /// What a paused screen looks at.
     frozen: Option<Published>,
     signalled: Option<u8>,
@@ -69,21 +73,28 @@ struct Program {
 impl Program {
     fn show(&mut self, signals: &Receiver<Signal>) -> std::io::Result<()> {
         let keys = keys()?;
-        let findings = tick(FINDINGS_EVERY);
         let mut dirty = true;
-        let mut asked = Instant::now();
+        let (mut asked, mut examined) = (Instant::now(), Instant::now());
         // There are rows that the screen, and the findings, do not know yet.
         let (mut stale, mut unexamined) = (true, true);
         loop {
             if dirty {
-                self.screen.terminal.draw(|frame| view::draw(&self.model, frame))?;
+                self.draw()?;
             }
-            // One question at a time: a slow query makes the screen slower, never the keys.
-            let due = match stale && self.asker.busy == 0 {
-                true => after(ASK_EVERY.saturating_sub(asked.elapsed())),
-                false => never(),
+            // One question at a time: a slow query makes the screen slower, never the keys. What rows cost is bounded too:
+            // the slower the answers, the longer until the next ones.
+            let pause = ASK_EVERY.max(self.asker.took() * 4);
+            let examine = FINDINGS_EVERY.max(self.asker.took() * 20);
+            let due = match (stale && self.session.latest().is_some(), self.asker.is_idle()) {
+                (true, true) => after(pause.saturating_sub(asked.elapsed())),
+                _ => never(),
+            };
+            let findings = match (unexamined && self.findings.is_empty(), self.asker.is_idle()) {
+                (true, true) => after(examine.saturating_sub(examined.elapsed())),
+                _ => never(),
             };
             let (answers, news) = (self.asker.answers.clone(), self.session.news.clone());
+            let notes = self.session.notes.clone();
             let message = select! {
                 recv(keys) -> event => match event {
                     Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => Some(Message::Key(key)),
@@ -98,7 +109,8 @@ impl Program {
                 },
                 recv(answers) -> answer => {
                     let Ok(answer) = answer else { return Ok(()) };
-                    self.asker.busy = self.asker.busy.saturating_sub(1);
+                    self.asker.answered();
+                    self.ask_finding();
                     Some(Message::Answer(answer))
                 }
                 recv(news) -> told => {
@@ -108,15 +120,15 @@ impl Program {
                     (stale, unexamined) = (true, true);
                     None
                 }
+                recv(notes) -> note => note.ok().map(Message::Note),
                 recv(due) -> _ => {
                     (stale, asked) = (false, Instant::now());
                     self.session.latest().map(|published| Message::Rows(published.status))
                 }
                 recv(findings) -> _ => {
-                    if std::mem::take(&mut unexamined) {
-                        let questions = ask_findings(&self.model);
-                        self.perform(vec![Command::Ask(questions)])?;
-                    }
+                    (unexamined, examined) = (false, Instant::now());
+                    self.findings = ask_findings(&self.model).into();
+                    self.ask_finding();
                     None
                 }
                 recv(signals) -> signal => match signal {
@@ -141,6 +153,23 @@ impl Program {
         }
     }
 
+    fn draw(&mut self) -> std::io::Result<()> {
+        if let Mode::Copied { text, .. } = &self.model.mode {
+            return self.screen.unwrapped(text);
+        }
+        self.screen.terminal.draw(|frame| view::draw(&self.model, frame)).map(|_| ())
+    }
+
+    fn ask_finding(&mut self) {
+        if !self.asker.is_idle() {
+            return;
+        }
+        let published = self.frozen.clone().or_else(|| self.session.latest());
+        if let (Some(published), Some(question)) = (published, self.findings.pop_front()) {
+            self.asker.ask(vec![question], published);
+        }
+    }
+
     /// Does what the model asks for; true to leave.
     fn perform(&mut self, commands: Vec<Command>) -> std::io::Result<bool> {
         for command in commands {
@@ -156,12 +185,10 @@ impl Program {
                     }
                 }
                 Command::Freeze(freeze) => self.frozen = if freeze { self.session.latest() } else { None },
+                Command::TakeTimes => self.session.take_times(),
                 Command::Snapshot => {
-                    let path = PathBuf::from(format!("explore-{}.parquet", crate::time::compact(crate::time::now())));
-                    let note = match self.session.snapshot(path.clone(), false) {
-                        Ok(()) => format!("snapshot written to {}", path.display()),
-                        Err(error) => error,
-                    };
+                    self.session.snapshot();
+                    let note = format!("writing a snapshot{}", self.model.theme.ellipsis());
                     update(&mut self.model, Message::Note(note));
                 }
                 Command::Write { path, query } => {
@@ -169,7 +196,7 @@ impl Program {
                     update(&mut self.model, Message::Note(note));
                 }
                 Command::Copy(text) => self.screen.copy(&text)?,
-                Command::Redraw => self.screen.terminal.clear()?,
+                Command::Redraw => self.screen.redraw()?,
                 Command::Suspend => self.screen.suspend()?,
                 Command::Quit => return Ok(true),
             }
@@ -216,7 +243,7 @@ fn keys() -> std::io::Result<Receiver<Event>> {
 
 /// Exit code of SIGHUP.
 const HANGUP: u8 = 129;
-/// Rows are drawn about three times a second: nobody reads faster, and a slow line carries no more (below 20 kB a second at
-/// 120 by 40 when every row is new each time).
-const ASK_EVERY: Duration = Duration::from_millis(300);
+/// Rows are drawn twice a second: nobody reads faster, and a slow line carries no more (below 20 kB a second at 120 by 40 when
+/// every row is new each time).
+const ASK_EVERY: Duration = Duration::from_millis(450);
 const FINDINGS_EVERY: Duration = Duration::from_secs(2);

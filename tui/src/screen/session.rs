@@ -1,4 +1,4 @@
-//! The thread that turns events into rows while the screens are shown, and publishes what there is ten times a second.
+//! The thread that turns events into rows while the screens are shown, and publishes what there is five times a second.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -9,15 +9,21 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use query::{Context, Snapshot};
 
 use super::model::Status;
+use crate::failure::Failure;
 use crate::options::Explore;
 use crate::run::{Batch, Opened, Summary};
 use crate::time;
+
+/// What opens the source, and says what it is called.
+pub(crate) type Opener = Box<dyn FnOnce() -> Result<(Opened, String), Failure> + Send>;
 
 /// The run behind the screens.
 pub(super) struct Session {
     latest: Arc<Mutex<Option<Published>>>,
     /// Says that something new was published.
     pub(super) news: Receiver<()>,
+    /// What there is to tell the user.
+    pub(super) notes: Receiver<String>,
     orders: Sender<Order>,
     thread: Option<JoinHandle<Ended>>,
 }
@@ -33,39 +39,41 @@ pub(super) struct Published {
 /// What the run is told to do.
 #[derive(Debug)]
 enum Order {
-    Snapshot(PathBuf, bool, Sender<Result<(), String>>),
+    Snapshot,
+    TakeTimes,
     End,
 }
 
 /// How the run ended.
 pub(super) struct Ended {
-    pub(super) opened: Opened,
-    pub(super) failure: Option<crate::failure::Failure>,
+    /// Null when it could not be opened.
+    pub(super) opened: Option<Opened>,
+    pub(super) failure: Option<Failure>,
 }
 
 impl Session {
-    /// Starts the thread.
-    pub(super) fn start(explore: &Explore, opened: Opened, source: String) -> std::io::Result<Self> {
+    /// Starts the thread, which opens the source first: the screens are there meanwhile.
+    pub(super) fn start(explore: &Explore, opener: Opener) -> std::io::Result<Self> {
         let latest = Arc::new(Mutex::new(None));
         let (news_sender, news) = bounded(1);
-        let (orders, orders_receiver) = bounded(4);
-        let worker = Worker {
-            opened,
+        let (notes_sender, notes) = bounded(16);
+        let (orders, orders_receiver) = bounded(16);
+        let desk = Desk {
             latest: Arc::clone(&latest),
             news: news_sender,
+            notes: notes_sender,
             orders: orders_receiver,
             filters: explore.filters.clone(),
+            snapshot: explore.snapshot.clone(),
             redact: explore.keep.tracker.redact,
             budget: explore.keep.memory,
-            source,
-            until: None,
-            run_for: explore.run_for,
-            meter: Meter::default(),
-            rates: Vec::new(),
-            failure: None,
         };
-        let thread = std::thread::Builder::new().name("session".to_owned()).spawn(move || worker.run())?;
-        Ok(Self { latest, news, orders, thread: Some(thread) })
+        let run_for = explore.run_for;
+        let thread = std::thread::Builder::new().name("session".to_owned()).spawn(move || match opener() {
+            Ok((opened, source)) => Worker::new(opened, source, desk, run_for).run(),
+            Err(failure) => Ended { opened: None, failure: Some(failure) },
+        })?;
+        Ok(Self { latest, news, notes, orders, thread: Some(thread) })
     }
 
     /// What was published last.
@@ -73,12 +81,14 @@ impl Session {
         self.latest.lock().ok()?.clone()
     }
 
-    /// Writes a snapshot of everything.
-    pub(super) fn snapshot(&self, path: PathBuf, force: bool) -> Result<(), String> {
-        let (sender, receiver) = bounded(1);
-        let told = self.orders.send(Order::Snapshot(path, force, sender));
-        told.map_err(|_| "the session has ended".to_owned())?;
-        receiver.recv().unwrap_or_else(|_| Err("the session has ended".to_owned()))
+    /// Has a snapshot of everything written; a note says when it is.
+    pub(super) fn snapshot(&self) {
+        let _ended_already = self.orders.try_send(Order::Snapshot);
+    }
+
+    /// Has the kernel take the time of every hook's run from now on.
+    pub(super) fn take_times(&self) {
+        let _ended_already = self.orders.try_send(Order::TakeTimes);
     }
 
     /// Ends the run.
@@ -88,24 +98,39 @@ impl Session {
     }
 }
 
-struct Worker {
-    opened: Opened,
+/// What the thread was given, and whom it tells.
+struct Desk {
     latest: Arc<Mutex<Option<Published>>>,
     news: Sender<()>,
+    notes: Sender<String>,
     orders: Receiver<Order>,
     filters: Vec<String>,
+    snapshot: Option<PathBuf>,
     redact: bool,
     budget: u64,
+}
+
+struct Worker {
+    opened: Opened,
     source: String,
+    desk: Desk,
     until: Option<Instant>,
     run_for: Option<Duration>,
     meter: Meter,
     /// Moments and counts of exchanges and errors, of the last seconds.
     rates: Vec<(Instant, u64, u64)>,
-    failure: Option<crate::failure::Failure>,
+    failure: Option<Failure>,
+    /// Snapshots that are being written.
+    writing: Vec<JoinHandle<()>>,
 }
 
 impl Worker {
+    fn new(mut opened: Opened, source: String, desk: Desk, run_for: Option<Duration>) -> Self {
+        let failure = opened.damage.take();
+        let (meter, rates, writing) = (Meter::default(), Vec::new(), Vec::new());
+        Self { opened, source, desk, until: None, run_for, meter, rates, failure, writing }
+    }
+
     fn run(mut self) -> Ended {
         self.opened.release();
         self.until = self.run_for.map(|time| Instant::now() + time);
@@ -130,14 +155,14 @@ impl Worker {
                     }
                     Ok(Batch::End) | Err(_) => batches = self.ended(),
                 },
-                recv(self.orders) -> order => match order {
-                    Ok(Order::Snapshot(path, force, reply)) => {
-                        let written = self.opened.write_snapshot(&path, &self.filters, self.redact, force);
-                        let _gone = reply.send(written.map_err(|failure| failure.text));
+                recv(self.desk.orders) -> order => match order {
+                    Ok(Order::Snapshot) => self.write_snapshot(),
+                    Ok(Order::TakeTimes) => {
+                        self.opened.reader.iter().for_each(crate::run::take_times);
                     }
                     Ok(Order::End) | Err(_) => return self.end(),
                 },
-                recv(after(TICK)) -> _ => {}
+                recv(after(if self.opened.reader.is_some() { TICK } else { LONG })) -> _ => {}
             }
             let over = self.until.is_some_and(|until| Instant::now() >= until)
                 || self.opened.command.as_mut().is_some_and(|command| command.ended().is_some());
@@ -183,11 +208,29 @@ impl Worker {
         if let Some(command) = &mut self.opened.command {
             command.end();
         }
-        Ended { opened: self.opened, failure: self.failure }
+        for writing in self.writing {
+            let _panicked = writing.join();
+        }
+        Ended { opened: Some(self.opened), failure: self.failure }
+    }
+
+    /// On a thread of its own: rows keep coming.
+    fn write_snapshot(&mut self) {
+        let path = self.opened.snapshot_path(self.desk.snapshot.as_deref());
+        let write = self.opened.snapshot_writer(&self.desk.filters, self.desk.redact);
+        let notes = self.desk.notes.clone();
+        let written = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+            let note = match write(&path, true) {
+                Ok(()) => format!("snapshot written: explore --read {}", path.display()),
+                Err(failure) => failure.text,
+            };
+            let _gone = notes.send(note);
+        });
+        self.writing.extend(written);
     }
 
     fn failed(&mut self, error: &probes::SourceError) {
-        self.failure.get_or_insert(crate::failure::Failure::source(error));
+        self.failure.get_or_insert(Failure::source(error));
     }
 
     fn publish(&mut self) {
@@ -196,10 +239,10 @@ impl Worker {
         let probes = crate::run::probe_rows(self.opened.reader.as_ref());
         let snapshot = self.opened.engine.snapshot(probes);
         let status = self.status();
-        if let Ok(mut latest) = self.latest.lock() {
+        if let Ok(mut latest) = self.desk.latest.lock() {
             *latest = Some(Published { snapshot, context, status });
         }
-        let _there_is_news_already = self.news.try_send(());
+        let _there_is_news_already = self.desk.news.try_send(());
     }
 
     fn status(&mut self) -> Status {
@@ -218,6 +261,8 @@ impl Worker {
         };
         let (cpu, resident) = self.meter.read(now);
         let summary = Summary::of(engine, self.opened.source);
+        // The demo's recording plays at its own pace.
+        let is_live = self.opened.ready.is_some() || self.opened.source.is_some();
         Status {
             exchanges,
             errors,
@@ -227,11 +272,13 @@ impl Worker {
             lost: summary.lost(),
             evicted: summary.evicted,
             bytes: engine.bytes(),
-            budget: self.budget,
+            budget: self.desk.budget,
             range: engine.range(),
             cpu,
             resident,
-            live: self.opened.reader.is_some(),
+            live: self.opened.reader.is_some() && is_live,
+            reading: self.opened.reader.is_some() && !is_live,
+            attaching: false,
             source: self.source.clone(),
             coverage: summary.render(crate::options::CoverageStyle::Text).unwrap_or_default(),
             trouble: self.failure.as_ref().map(|failure| failure.text.clone()),
@@ -273,8 +320,10 @@ impl Meter {
 /// `USER_HZ`, the same on every Linux.
 const TICKS_A_SECOND: f64 = 100.0;
 const PAGE: u64 = 4096;
-const TICK: Duration = Duration::from_millis(50);
-const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(100);
+/// Over a file that has been read nothing happens by itself.
+const LONG: Duration = Duration::from_secs(3600);
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// Without news only the clock and the meter move on.
 const IDLE_EVERY: Duration = Duration::from_secs(1);
 const RATE_OVER: Duration = Duration::from_secs(5);

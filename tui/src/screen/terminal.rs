@@ -2,12 +2,15 @@
 
 use std::io::{self, Stdout, Write};
 
-use crossterm::cursor::{Hide, Show};
+use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 
 /// The terminal while the screens are on it; given back when dropped, and before a panic is told.
 pub(super) struct Screen {
@@ -39,7 +42,30 @@ impl Screen {
         give_back();
         let _stopped = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
         enter(self.mouse)?;
-        self.terminal.clear()
+        self.redraw()
+    }
+
+    /// Clears everything, so that the next frame is drawn whole. `Terminal::clear` would ask the terminal where the cursor is,
+    /// and the answer would go to the thread that reads keys.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub(super) fn redraw(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect { x: 0, y: 0, width: size.width, height: size.height })
+    }
+
+    /// Writes a text from the first line on, without breaks of its own: where the terminal breaks it, it also joins it again
+    /// when it is selected. The text has no control characters.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub(super) fn unwrapped(&mut self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout();
+        execute!(out, Clear(ClearType::All), MoveTo(0, 0))?;
+        let text = super::format::safe(text);
+        write!(out, "{text}\r\n\r\nIt is in the clipboard too, if the terminal lets it (OSC 52). Any key goes back.")?;
+        out.flush()
     }
 
     /// Puts text into the terminal's clipboard (OSC 52).
@@ -60,6 +86,7 @@ impl Drop for Screen {
 }
 
 fn enter(mouse: bool) -> io::Result<()> {
+    crate::output::hold(true);
     enable_raw_mode()?;
     if mouse {
         execute!(io::stdout(), EnableMouseCapture).inspect_err(|_| give_back())?;
@@ -70,6 +97,7 @@ fn enter(mouse: bool) -> io::Result<()> {
 fn give_back() {
     let _gone = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     let _gone = disable_raw_mode();
+    crate::output::hold(false);
 }
 
 /// RFC 4648, with padding.

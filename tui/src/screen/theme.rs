@@ -1,5 +1,6 @@
 //! Colours and glyphs: sixteen colours or none, Unicode or ASCII. Every colour has a mark beside it that says the same.
 
+use query::Value;
 use ratatui::style::{Color, Modifier, Style};
 
 /// How things look.
@@ -57,6 +58,42 @@ impl Theme {
     /// The cell under the cursor.
     pub(super) fn cell(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED | Modifier::UNDERLINED | Modifier::BOLD)
+    }
+
+    /// Name of the column under the cursor.
+    pub(super) fn chosen(self) -> Style {
+        self.name().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
+    /// A cell of a row that did not fail: how well it went, or what matters less.
+    pub(super) fn outcome(self, column: &str, value: &Value) -> Style {
+        let is = |text: &str| matches!(value, Value::String(value) if value == text);
+        match (column, value) {
+            ("status", Value::U64(400..)) => self.warning(),
+            ("outcome", Value::String(text)) if text.len() == 3 && text.starts_with('4') => self.warning(),
+            ("outcome" | "rcode", _) if is("NXDOMAIN") => self.warning(),
+            ("outcome" | "status" | "status_name" | "rcode", Value::String(_) | Value::U64(_)) => self.good(),
+            ("state", _) if is("open") || is("active") => self.good(),
+            ("state", _) if is("connecting") || is("skipped") || is("unsupported") => self.warning(),
+            ("time" | "protocol" | "remote_addr" | "remote_port" | "pid" | "role", _) => self.faint(),
+            ("process" | "service", _) => self.name(),
+            _ => Style::new(),
+        }
+    }
+
+    /// A cell of a heat map, from little to much.
+    pub(super) fn heat(self, share: f64) -> Style {
+        match share {
+            share if share > 0.75 => self.colored(Color::Red, Modifier::empty()),
+            share if share > 0.4 => self.colored(Color::Yellow, Modifier::empty()),
+            share if share > 0.1 => self.colored(Color::Green, Modifier::empty()),
+            _ => self.colored(Color::Blue, Modifier::empty()),
+        }
+    }
+
+    /// From caller to callee.
+    pub(super) fn arrow(self) -> &'static str {
+        if self.ascii { "->" } else { "→" }
     }
 
     /// From little to much, in `0..=1`: one of the glyphs of a sparkline or heat map.

@@ -1,15 +1,15 @@
 //! `update(model, message)`: everything that happens to the screens, without doing anything itself.
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
+use query::QueryError;
 
 use super::asker::{Answer, Question, Rows, Slot};
 use super::detail::Detail;
-use super::editor::Editor;
 use super::findings::{self, RULES};
 use super::keys::{self, Action};
-use super::model::{Asked, Chooser, Mode, Model, Prompt, QueryBar, Status, Step};
-use super::screens::{Pane, REQUESTS, SCREENS};
-use super::{browse, mouse, query_text};
+use super::model::{Asked, Chooser, Mode, Model, Pane, Status, Step};
+use super::screens::{HEALTH, Kind, REQUESTS};
+use super::{browse, browse_heat, browse_time, columns, detail_keys, mouse, parts, query_keys};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Mark,
     /// Questions are about the rows of this moment from now on, or about all again.
     Freeze(bool),
+    /// Have the kernel take the time of every hook's run.
+    TakeTimes,
     Snapshot,
     /// Write the rows of a query to a file.
     Write {
@@ -56,7 +58,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Command> {
         Message::Rows(status) => {
             model.status = status;
             let known = model.detail.as_ref().is_some_and(|detail| detail.row.is_some() && detail.chain.is_some());
-            let held = model.paused.is_some() || (model.pane().held.is_some() && model.pane().answer.is_some());
+            let pane = model.pane();
+            let held = model.paused.is_some()
+                || (pane.held.is_some() && (pane.answer.is_some() || pane.heat.is_some()) && pane.error.is_none());
             if held || known { Vec::new() } else { ask(model) }
         }
         Message::Answer(answer) => take_answer(model, answer),
@@ -71,26 +75,38 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Command> {
 
 /// The questions whose answers the screen shows.
 pub(super) fn ask(model: &Model) -> Vec<Command> {
-    let screen = model.current;
-    let question = |slot, text: &str| Question { slot, text: text.to_owned(), generation: model.generation };
-    let definition = &SCREENS[screen];
-    let pane = model.pane();
-    let heat = definition.pane == Pane::Heat && pane.query == definition.query;
-    let mut questions = vec![question(if heat { Slot::Heat(screen) } else { Slot::Main(screen) }, &pane.query)];
-    if !definition.beside.is_empty() && pane.query == definition.query {
-        questions.push(question(Slot::Beside(screen), definition.beside));
+    let (screen, generation) = (model.current, model.generation);
+    let question = |slot, text: &str| Question { slot, text: text.to_owned(), generation };
+    let panes = model.panes();
+    let alone = !model.pane().is_own();
+    let mut questions = Vec::new();
+    for (part, pane) in panes.parts.iter().enumerate().filter(|(part, _)| !alone || *part == panes.focus) {
+        let kind = if pane.is_own() { pane.part.kind } else { Kind::Table };
+        let slot = match kind {
+            Kind::Heat => Slot::Heat(screen, browse_heat::compared_from(pane)),
+            Kind::Map => Slot::Map(screen),
+            Kind::Table | Kind::Health => Slot::Main(screen, part),
+        };
+        questions.push(question(slot, &pane.query));
+        if !pane.part.sparks.is_empty() && pane.is_own() {
+            questions.push(question(Slot::Sparks(screen, part), pane.part.sparks));
+        }
     }
     if let Some(detail) = model.detail.as_ref().filter(|_| matches!(model.mode, Mode::Detail)) {
-        questions = detail_questions(detail, model.generation);
+        questions = detail_questions(detail, generation);
     }
-    vec![Command::Ask(questions)]
+    let mut commands = vec![Command::Ask(questions)];
+    if screen == HEALTH {
+        commands.insert(0, Command::TakeTimes);
+    }
+    commands
 }
 
 /// The questions behind the findings, which are asked now and then.
 pub(super) fn ask_findings(model: &Model) -> Vec<Question> {
-    let question = |(rule, text): (usize, &findings::Rule)| Question {
-        slot: Slot::Finding(rule),
-        text: text.query.to_owned(),
+    let question = |(number, rule): (usize, &findings::Rule)| Question {
+        slot: Slot::Finding(number),
+        text: rule.query(model.status.live),
         generation: model.generation,
     };
     RULES.iter().enumerate().map(question).collect()
@@ -116,29 +132,18 @@ fn take_answer(model: &mut Model, answer: Answer) -> Vec<Command> {
     if answer.generation != model.generation && !matches!(answer.slot, Slot::Finding(_)) {
         return Vec::new();
     }
+    let place = match answer.slot {
+        Slot::Main(screen, part) | Slot::Sparks(screen, part) => (screen, part),
+        Slot::Heat(screen, _) | Slot::Map(screen) => (screen, 0),
+        _ => (usize::MAX, 0),
+    };
+    if let Some(pane) = model.screens.get_mut(place.0).and_then(|panes| panes.parts.get_mut(place.1)) {
+        take_rows(pane, answer.slot, answer.result);
+        keep_in_view(model);
+        remember_widths(model);
+        return Vec::new();
+    }
     match (answer.slot, answer.result) {
-        (Slot::Main(screen), Ok(Rows::Table(table))) => {
-            if let Some(pane) = model.panes.get_mut(screen) {
-                pane.answer = Some(table);
-                pane.heat = None;
-                pane.error = None;
-                if screen == model.current {
-                    keep_in_view(model);
-                }
-            }
-        }
-        (Slot::Heat(screen), Ok(Rows::Heat(heat))) => {
-            if let Some(pane) = model.panes.get_mut(screen) {
-                pane.heat = Some(heat);
-                pane.answer = None;
-                pane.error = None;
-            }
-        }
-        (Slot::Beside(screen), Ok(Rows::Table(table))) => {
-            if let Some(pane) = model.panes.get_mut(screen) {
-                pane.beside = Some(table);
-            }
-        }
         (Slot::Detail, Ok(Rows::Table(table))) => {
             if let Some(detail) = &mut model.detail {
                 detail.row = Some(table);
@@ -151,19 +156,43 @@ fn take_answer(model: &mut Model, answer: Answer) -> Vec<Command> {
         }
         (Slot::Finding(rule), Ok(Rows::Table(table))) => {
             model.findings.retain(|finding| finding.rule != rule);
-            model.findings.extend(findings::read(rule, &table));
+            model.findings.extend(findings::read(rule, &table, model.status.live));
             model.findings.sort_by_key(|finding| finding.rule);
         }
+        (Slot::Values, Ok(Rows::Table(table))) => query_keys::take_values(model, &table),
         (Slot::Changes, Ok(Rows::Changes(items))) => choose(model, "What has changed since the mark", items),
         (Slot::Changes, Err(error)) => model.note = Some(error.message),
-        (Slot::Main(screen) | Slot::Heat(screen), Err(error)) => {
-            if let Some(pane) = model.panes.get_mut(screen) {
-                pane.error = Some(error);
-            }
-        }
         (_, Err(_) | Ok(_)) => {}
     }
     Vec::new()
+}
+
+/// Puts an answer into its part of a screen.
+fn take_rows(pane: &mut Pane, slot: Slot, result: Result<Rows, QueryError>) {
+    match result {
+        Ok(Rows::Table(table)) => {
+            (pane.answer, pane.heat, pane.error) = (Some(table), None, None);
+        }
+        Ok(Rows::Map(map)) => {
+            (pane.answer, pane.heat, pane.error) = (Some(map.table), None, None);
+            pane.edges = map.edges;
+        }
+        Ok(Rows::Heat(heat)) => (pane.answer, pane.heat, pane.error) = (None, Some(*heat), None),
+        Ok(Rows::Sparks(sparks)) => pane.sparks = Some(sparks),
+        Err(error) if !matches!(slot, Slot::Sparks(..)) => pane.error = Some(error),
+        Ok(Rows::Changes(_)) | Err(_) => {}
+    }
+}
+
+/// Remembers how wide the columns are, so that they only grow while rows come.
+fn remember_widths(model: &mut Model) {
+    for place in parts::places(model) {
+        let Some(pane) = model.panes_mut().parts.get_mut(place.part) else { continue };
+        if let Some(table) = &pane.answer {
+            let rows = pane.offset..table.height().min(pane.offset + place.rows);
+            pane.widths = columns::widths(table, rows, &pane.widths);
+        }
+    }
 }
 
 pub(super) fn key_pressed(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
@@ -173,7 +202,7 @@ pub(super) fn key_pressed(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
         return vec![Command::Quit];
     }
     match &mut model.mode {
-        Mode::Query(_) => query_key(model, key),
+        Mode::Query(_) => query_keys::press(model, key),
         Mode::Prompt(_) => prompt_key(model, key),
         Mode::Choose(_) => choose_key(model, action),
         Mode::Help { scroll } => {
@@ -184,7 +213,7 @@ pub(super) fn key_pressed(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
                 Some(Action::PageUp) => *scroll = scroll.saturating_sub(10),
                 Some(Action::Top) => *scroll = 0,
                 Some(Action::Redraw) => return vec![Command::Redraw],
-                _ => model.mode = Mode::Browse,
+                _ => model.mode = if model.detail.is_some() { Mode::Detail } else { Mode::Browse },
             }
             Vec::new()
         }
@@ -199,169 +228,49 @@ pub(super) fn key_pressed(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
                 Vec::new()
             }
         },
-        Mode::Detail => detail_key(model, action),
+        Mode::Detail => detail_keys::act(model, action),
+        Mode::Copied { detail, .. } => {
+            model.mode = if *detail { Mode::Detail } else { Mode::Browse };
+            vec![Command::Redraw]
+        }
         Mode::Browse => action.map_or_else(Vec::new, |action| browse::act(model, action)),
     }
 }
 
-fn detail_key(model: &mut Model, action: Option<Action>) -> Vec<Command> {
-    let page = model.page();
-    let lines = model.detail.as_ref().map_or(0, |detail| detail.lines(usize::from(model.width), model.theme).len());
-    let last = lines.saturating_sub(page.min(lines));
-    let Some(detail) = &mut model.detail else {
-        model.mode = Mode::Browse;
-        return Vec::new();
-    };
-    match action {
-        Some(Action::Down) => detail.scroll = (detail.scroll + 1).min(last),
-        Some(Action::Up) => detail.scroll = detail.scroll.saturating_sub(1),
-        Some(Action::PageDown | Action::Pause) => detail.scroll = (detail.scroll + page).min(last),
-        Some(Action::PageUp) => detail.scroll = detail.scroll.saturating_sub(page),
-        Some(Action::Top) => detail.scroll = 0,
-        Some(Action::Bottom) => detail.scroll = last,
-        Some(Action::Query) => {
-            let editor = Editor::new(detail.search.clone());
-            model.mode = Mode::Prompt(Prompt { question: "search", what: Asked::Search, editor });
-        }
-        Some(Action::NextError) => search(model, true),
-        Some(Action::PreviousError) => search(model, false),
-        Some(Action::Copy) => return browse::copy(model),
-        Some(Action::Help) => model.mode = Mode::Help { scroll: 0 },
-        Some(Action::Redraw) => return vec![Command::Redraw],
-        Some(Action::Suspend) => return vec![Command::Suspend],
-        Some(Action::Screen(screen)) => {
-            model.detail = None;
-            model.mode = Mode::Browse;
-            return browse::act(model, Action::Screen(screen));
-        }
-        Some(Action::Back | Action::Quit | Action::Left) => {
-            model.detail = None;
-            model.mode = Mode::Browse;
-            return ask(model);
-        }
-        _ => {}
-    }
-    Vec::new()
-}
-
-/// Moves to the next line of the detail that holds what is searched for.
-fn search(model: &mut Model, forward: bool) {
-    let (width, theme) = (usize::from(model.width), model.theme);
-    let Some(detail) = &mut model.detail else { return };
-    if detail.search.is_empty() {
-        return;
-    }
-    let wanted = detail.search.to_lowercase();
-    let lines = detail.lines(width, theme);
-    let holds = |index: &usize| lines.get(*index).is_some_and(|line| line.text.to_lowercase().contains(&wanted));
-    let found = match forward {
-        true => (detail.scroll + 1..lines.len()).find(holds),
-        false => (0..detail.scroll).rev().find(holds),
-    };
-    match found {
-        Some(line) => detail.scroll = line,
-        None => model.note = Some(format!("no further `{}`", detail.search)),
-    }
-}
-
-fn query_key(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
-    let Mode::Query(bar) = &mut model.mode else { return Vec::new() };
-    match key.code {
-        KeyCode::Esc => {
-            model.mode = Mode::Browse;
-            return Vec::new();
-        }
-        KeyCode::Enter => {
-            let text = bar.editor.text().trim().to_owned();
-            if text.is_empty() {
-                model.mode = Mode::Browse;
-                return reset_query(model);
-            }
-            return match query::Query::parse(&text) {
-                Err(error) => {
-                    bar.error = Some(error);
-                    Vec::new()
-                }
-                Ok(_) => {
-                    model.mode = Mode::Browse;
-                    model.history.retain(|former| *former != text);
-                    model.history.push(text.clone());
-                    enter_query(model, text)
-                }
-            };
-        }
-        KeyCode::Tab => {
-            if let Some(completion) = bar.completions.get(bar.chosen) {
-                bar.editor.replace(completion.replace.start, completion.replace.end, &completion.text);
-                refresh_bar(bar);
-            }
-        }
-        KeyCode::Down if !bar.completions.is_empty() => bar.chosen = (bar.chosen + 1) % bar.completions.len(),
-        KeyCode::Up if bar.chosen > 0 => bar.chosen -= 1,
-        KeyCode::Up if !model.history.is_empty() => {
-            bar.recalled = bar.recalled.min(model.history.len()).saturating_sub(1);
-            bar.editor = Editor::new(model.history.get(bar.recalled).cloned().unwrap_or_default());
-            refresh_bar(bar);
-        }
-        _ => {
-            if bar.editor.key(key) {
-                refresh_bar(bar);
-            }
-        }
-    }
-    Vec::new()
-}
-
-/// Checks the query as it is typed, and looks for what could stand at the cursor.
-fn refresh_bar(bar: &mut QueryBar) {
-    let text = bar.editor.text();
-    bar.error = if text.trim().is_empty() { None } else { query::Query::parse(text).err() };
-    bar.completions = query::complete(text, bar.editor.cursor());
-    bar.completions.truncate(MOST_COMPLETIONS);
-    bar.chosen = 0;
-}
-
-/// Opens the query bar.
-pub(super) fn edit_query(model: &mut Model) {
-    let editor = Editor::new(model.pane().query.clone());
-    let recalled = model.history.len();
-    let mut bar = QueryBar { editor, error: None, completions: Vec::new(), chosen: 0, recalled };
-    refresh_bar(&mut bar);
-    model.mode = Mode::Query(bar);
-}
-
-fn reset_query(model: &mut Model) -> Vec<Command> {
-    let query = SCREENS[model.current].query.to_owned();
+/// Makes the part with the cursor by its own query again.
+pub(super) fn reset_query(model: &mut Model) -> Vec<Command> {
+    let query = model.pane().part.query.to_owned();
     enter_query(model, query)
 }
 
-/// Makes the screen with another query, and remembers the way back.
+/// Makes the part with the cursor with another query, and remembers the way back.
 pub(super) fn enter_query(model: &mut Model, query: String) -> Vec<Command> {
-    remember(model, model.current);
-    set_query(model, model.current, query)
+    let (screen, part) = (model.current, model.panes().focus);
+    remember(model, screen, part);
+    set_query(model, screen, part, query);
+    ask(model)
 }
 
 /// Goes to the Requests screen with a query, and remembers the way back.
 pub(super) fn drill(model: &mut Model, query: String) -> Vec<Command> {
-    remember(model, REQUESTS);
-    set_query(model, REQUESTS, query)
+    remember(model, REQUESTS, 0);
+    set_query(model, REQUESTS, 0, query);
+    ask(model)
 }
 
-/// Remembers where the user is, and what `screen` shows, which is about to change.
-fn remember(model: &mut Model, screen: usize) {
-    let pane = &model.panes[screen];
-    model.back.push(Step { screen: model.current, changed: vec![(screen, pane.query.clone(), pane.row)] });
+/// Remembers where the user is, and what a part shows, which is about to change.
+fn remember(model: &mut Model, screen: usize, part: usize) {
+    let pane = &model.screens[screen].parts[part];
+    let changed = vec![(screen, part, pane.query.clone(), pane.row)];
+    model.back.push(Step { screen: model.current, focus: model.panes().focus, changed });
 }
 
-/// Makes a screen with a query.
-pub(super) fn set_query(model: &mut Model, screen: usize, query: String) -> Vec<Command> {
+/// Makes a part of a screen with a query, and goes there.
+pub(super) fn set_query(model: &mut Model, screen: usize, part: usize, query: String) {
     model.current = screen;
     model.generation += 1;
-    let pane = model.pane_mut();
-    pane.query = query;
-    (pane.answer, pane.beside, pane.heat, pane.error) = (None, None, None, None);
-    (pane.row, pane.offset, pane.column, pane.held) = (0, 0, 0, None);
-    ask(model)
+    model.panes_mut().focus = part;
+    model.pane_mut().ask_for(query);
 }
 
 fn prompt_key(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
@@ -377,22 +286,14 @@ fn prompt_key(model: &mut Model, key: &KeyEvent) -> Vec<Command> {
                     if let Some(detail) = &mut model.detail {
                         detail.search = text;
                     }
-                    search(model, true);
+                    detail_keys::search(model, true);
                 }
                 Asked::File if !text.is_empty() => {
                     let query = browse::marked_rows(model);
                     return vec![Command::Write { path: text, query }];
                 }
                 Asked::Time if !text.is_empty() => {
-                    let condition = format!("time <= {}", query_text::string(&text));
-                    let query = query_text::filter(&model.pane().query, &condition);
-                    return match query::Query::parse(&query) {
-                        Ok(_) => enter_query(model, query),
-                        Err(error) => {
-                            model.note = Some(error.message);
-                            Vec::new()
-                        }
-                    };
+                    return browse_time::go_to(model, &text);
                 }
                 Asked::File | Asked::Time => {}
             }
@@ -429,12 +330,15 @@ pub(super) fn choose(model: &mut Model, title: &'static str, items: Vec<(String,
 pub(super) fn keep_in_view(model: &mut Model) {
     let page = model.page();
     let pane = model.pane_mut();
+    if pane.heat.is_some() {
+        return;
+    }
     let height = pane.height();
-    pane.row = pane.row.min(height.saturating_sub(1));
-    pane.offset = pane.offset.min(pane.row);
+    if pane.answer.is_some() {
+        pane.row = pane.row.min(height.saturating_sub(1));
+    }
+    pane.offset = pane.offset.min(pane.row).min(height.saturating_sub(page.min(height)));
     if pane.row >= pane.offset + page {
         pane.offset = pane.row + 1 - page;
     }
 }
-
-const MOST_COMPLETIONS: usize = 8;

@@ -132,13 +132,7 @@ impl Plan {
 
     /// The step that sums up rows, if every step before it looks at each row alone, whenever that row came.
     pub(crate) fn adds_up(&self) -> Option<usize> {
-        let alone = |step: &Step| match step {
-            Step::Where(typed) => !typed.has_now(),
-            Step::Select(items) | Step::Extend(items) => !items.iter().any(|(_, typed)| typed.has_now()),
-            Step::Since(range) => !relative(&range.from) && !range.until.as_ref().is_some_and(relative),
-            _ => false,
-        };
-        let at = self.steps.iter().position(|step| !alone(step))?;
+        let at = self.steps.iter().position(|step| !is_alone(step))?;
         let log = schema::table(self.table).is_some_and(|table| table.is_log);
         match self.steps.get(at)? {
             Step::Summarize(summary) if log && !summary.keys.iter().any(|(_, typed)| typed.has_now()) => Some(at),
@@ -157,6 +151,17 @@ impl Plan {
             }
         }
         Order::Rows
+    }
+
+    /// The step that sorts rows, if every step before it looks at each row alone, whenever that row came, and the next one
+    /// takes the first of them.
+    pub(crate) fn takes_first(&self) -> Option<usize> {
+        let at = self.steps.iter().position(|step| !is_alone(step))?;
+        let log = schema::table(self.table).is_some_and(|table| table.is_log);
+        match (self.steps.get(at)?, self.steps.get(at.saturating_add(1))?) {
+            (Step::Sort(orders), Step::Take(_)) if log && !orders.iter().any(|(typed, _)| typed.has_now()) => Some(at),
+            _ => None,
+        }
     }
 
     /// Whether it depends on `now`.
@@ -187,6 +192,16 @@ impl Plan {
         }
         tables.dedup();
         tables
+    }
+}
+
+/// Whether a step looks at each row alone, and gives the same whenever it does.
+fn is_alone(step: &Step) -> bool {
+    match step {
+        Step::Where(typed) => !typed.has_now(),
+        Step::Select(items) | Step::Extend(items) => !items.iter().any(|(_, typed)| typed.has_now()),
+        Step::Since(range) => !relative(&range.from) && !range.until.as_ref().is_some_and(relative),
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
+use super::super::columns::rate;
 use super::super::format::{bytes, count, cut, fit};
 use super::super::keys::BINDINGS;
 use super::super::model::{Mode, Model};
@@ -31,7 +32,6 @@ pub(super) fn screens(model: &Model, buffer: &mut Buffer, area: Rect) {
 /// Rate, error share, loss, retention, own cost, and whether rows still come.
 pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     let (status, theme) = (&model.status, model.theme);
-    let gap = || ("  ".to_owned(), Style::new());
     let new = |then: u64| count(status.exchanges.saturating_sub(then));
     let state = match (model.paused, status.live) {
         (Some(then), _) => (format!(" PAUSED +{} new ", new(then)), theme.warning().add_modifier(Modifier::REVERSED)),
@@ -40,37 +40,47 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
             (text, theme.good().add_modifier(Modifier::REVERSED))
         }
         (None, true) => (" LIVE ".to_owned(), theme.good().add_modifier(Modifier::REVERSED)),
+        (None, false) if status.attaching => {
+            (" ATTACHING ".to_owned(), theme.warning().add_modifier(Modifier::REVERSED))
+        }
+        (None, false) if status.reading => (" READING ".to_owned(), theme.warning().add_modifier(Modifier::REVERSED)),
         (None, false) => (" FILE ".to_owned(), theme.name().add_modifier(Modifier::REVERSED)),
     };
-    let errors = format!("{:.1}% errors", status.error_share * 100.0);
+    let narrow = usize::from(area.width) < WIDE;
+    let errors = format!("{:.1}% {}", status.error_share * 100.0, if narrow { "err" } else { "errors" });
     let lost = format!("lost {}", count(status.lost));
     let reach = match status.range {
         Some((first, last)) => seconds(last.saturating_sub(first) / 1_000_000_000),
         None => "0s".to_owned(),
     };
-    let line = [
-        state,
-        gap(),
-        (format!("{:.1}/s", status.rate), Style::new()),
-        gap(),
-        (errors, if status.error_share > 0.0 { theme.error() } else { Style::new() }),
-        gap(),
-        (lost, if status.lost > 0 { theme.error() } else { Style::new() }),
-        gap(),
-        (format!("kept {reach} {}", bytes(status.bytes)), Style::new()),
-        gap(),
-        (format!("own {:.0}% {}", status.cpu * 100.0, bytes(status.resident)), theme.faint()),
-        gap(),
-        (status.source.clone(), theme.faint()),
+    let source = if narrow { status.source.trim_start_matches("demo ") } else { &status.source };
+    let facts = [
+        (format!("{}/s", rate(status.rate)), RATE, Style::new()),
+        (errors, ERRORS, if status.error_share > 0.0 { theme.error() } else { Style::new() }),
+        (lost, 0, if status.lost > 0 { theme.error() } else { Style::new() }),
+        (format!("kept {reach} {}", bytes(status.bytes)), 0, Style::new()),
+        (format!("own {:.0}% {}", status.cpu * 100.0, bytes(status.resident)), 0, theme.faint()),
+        (source.to_owned(), 0, theme.faint()),
     ];
+    let mut line = vec![state];
+    for (text, least, style) in facts {
+        line.push((if narrow { " " } else { "  " }.to_owned(), Style::new()));
+        // What changes all the time does not move what stands behind it.
+        line.push((if narrow { text } else { format!("{text:>least$}") }, style));
+    }
     pieces(buffer, area, &line, theme.ellipsis());
 }
+
+/// Columns of a rate and of a share of errors.
+const RATE: usize = 6;
+const ERRORS: usize = 11;
 
 /// What can be done, or what there is to say.
 pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     let (theme, width) = (model.theme, usize::from(area.width));
     let say = |text: &str, style: Style, buffer: &mut Buffer| {
-        put(buffer, area, 0, &fit(&super::super::format::safe(text), width, false, theme.ellipsis()), style);
+        let text = if theme.ascii { text.replace('·', "|") } else { text.to_owned() };
+        put(buffer, area, 0, &fit(&super::super::format::safe(&text), width, false, theme.ellipsis()), style);
     };
     match &model.mode {
         Mode::Query(_) => {
@@ -95,11 +105,12 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
         Mode::Help { .. } => return say("Up/Down scroll · any other key: back", theme.faint(), buffer),
         Mode::Detail if model.note.is_none() => {
             return say(
-                "Esc back · Up/Down PgUp/PgDn scroll · / search · n N next, previous · y copy",
+                "Esc back · Enter open, fold · / search · n N next, previous · y copy · ? help",
                 theme.faint(),
                 buffer,
             );
         }
+        Mode::Copied { .. } => return say("any key goes back", theme.faint(), buffer),
         Mode::Detail | Mode::Browse => {}
     }
     if let Some(note) = &model.note {
@@ -111,11 +122,13 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     let mut left = width;
     let mut line = Vec::new();
     if let Some(finding) = model.findings.first() {
-        let more = model.findings.len() - 1;
-        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-        let text = format!("! {}{more}", finding.text);
-        // The keys to begin with stay in view.
-        let text = cut(&text, width.saturating_sub(36), theme.ellipsis());
+        let more = match model.findings.len() - 1 {
+            0 => String::new(),
+            more => format!("  +{more} more: !"),
+        };
+        // The keys to begin with stay in view, and so does how to see the rest.
+        let room = width.saturating_sub(more.width() + if width < WIDE { 10 } else { 44 });
+        let text = format!("! {}{more}", cut(&finding.text, room.saturating_sub(2), theme.ellipsis()));
         left = left.saturating_sub(text.width() + 2);
         line.push((text, theme.warning()));
         line.push(("  ".to_owned(), Style::new()));
@@ -132,7 +145,11 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     pieces(buffer, area, &line, theme.ellipsis());
 }
 
-fn seconds(seconds: u64) -> String {
+/// From this width on there is room for more than a finding.
+const WIDE: usize = 100;
+
+/// A span of time for people.
+pub(super) fn seconds(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds}s"),
         120..7200 => format!("{}m", seconds / 60),

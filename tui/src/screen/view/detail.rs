@@ -15,7 +15,7 @@ pub(super) fn detail(model: &Model, buffer: &mut Buffer, area: Rect) {
     let theme = model.theme;
     let width = usize::from(area.width);
     let lines = detail.lines(width, theme);
-    for (place, line) in (0..area.height).zip(lines.iter().skip(detail.scroll)) {
+    for (place, (number, line)) in (0..area.height).zip(lines.iter().enumerate().skip(detail.scroll)) {
         let style = match line.kind {
             Kind::Title => theme.name().patch(theme.heading()),
             Kind::Heading => theme.heading(),
@@ -30,10 +30,11 @@ pub(super) fn detail(model: &Model, buffer: &mut Buffer, area: Rect) {
             _ => "",
         };
         let text = if line.text.starts_with(' ') && !mark.is_empty() {
-            format!("{mark}{}", &line.text[1..])
+            format!("{mark}{}", line.text.get(1..).unwrap_or_default())
         } else {
             line.text.clone()
         };
+        let style = if number == detail.line { style.patch(theme.cursor()) } else { style };
         put(buffer, area, place, &cut(&text, width, theme.ellipsis()), style);
     }
 }

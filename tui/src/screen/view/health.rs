@@ -1,63 +1,58 @@
-//! The state of the run: what it sees, what it lost, what it costs; then its hooks.
+//! The state of the run: what it sees, what it lost, what it keeps, what it costs.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::columns::cell;
 use super::super::format::{bytes, cut};
 use super::super::model::Model;
-use super::{put, table};
+use super::bars::seconds;
+use super::lists::broken;
+use super::put;
 
-/// Draws it.
-pub(super) fn health(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let (status, theme, width) = (&model.status, model.theme, usize::from(area.width));
-    let mut lines: Vec<(String, Style)> = Vec::new();
-    for part in wrapped(&status.coverage, width.saturating_sub(2)) {
-        lines.push((part, Style::new()));
+/// Draws it; the hooks come below.
+pub(super) fn state(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let theme = model.theme;
+    for (place, (text, style)) in (0..area.height).zip(lines(model)) {
+        put(buffer, area, place, &cut(&text, usize::from(area.width), theme.ellipsis()), style);
     }
-    lines.push((
-        format!(
-            "own cost: {:.1}% of one CPU, {} resident; store {} of {}",
-            status.cpu * 100.0,
-            bytes(status.resident),
-            bytes(status.bytes),
-            bytes(status.budget)
-        ),
-        Style::new(),
-    ));
-    if let Some(file) = &status.command_output {
-        lines.push((format!("the command's output goes to {file}"), theme.faint()));
-    }
-    match model.pane().beside.as_ref().filter(|losses| losses.height() > 0) {
-        None => lines.push(("nothing was lost".to_owned(), theme.good())),
-        Some(losses) => {
-            for row in 0..losses.height() {
-                let text: Vec<_> = (0..losses.width()).map(|column| cell(losses, row, column)).collect();
-                lines.push((format!("lost: {}", text.join("  ")), theme.error()));
-            }
-        }
-    }
-    lines.push((String::new(), Style::new()));
-    for (place, (text, style)) in (0..area.height).zip(&lines) {
-        put(buffer, area, place, &format!("  {}", cut(text, width.saturating_sub(2), theme.ellipsis())), *style);
-    }
-    let above = u16::try_from(lines.len()).unwrap_or(area.height).min(area.height);
-    table::table(model, buffer, Rect { y: area.y + above, height: area.height - above, ..area });
 }
 
-/// A line cut at spaces.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
+/// What it says.
+pub(super) fn lines(model: &Model) -> Vec<(String, Style)> {
+    let (status, theme, width) = (&model.status, model.theme, usize::from(model.width));
+    let mut lines: Vec<(String, Style)> = Vec::new();
+    let parts = broken(&status.coverage, width.saturating_sub(4));
+    lines.extend(parts.into_iter().map(|part| (format!("  {part}"), Style::new())));
+    lines.push(match status.lost {
+        0 => ("  lost    nothing".to_owned(), theme.good()),
+        lost => (format!("! lost    {lost} events: the causes are below"), theme.error()),
+    });
+    lines.push((format!("  kept    {}", kept(model)), Style::new()));
+    let own = format!("{:.1}% of one CPU, {} of memory", status.cpu * 100.0, bytes(status.resident));
+    lines.push((format!("  own     {own}"), Style::new()));
+    if let Some(file) = &status.command_output {
+        lines.push((format!("  output  of the command goes to {file}"), theme.faint()));
     }
+    lines.push((String::new(), Style::new()));
     lines
+}
+
+/// What the store holds, how far back, and how long the rest of its budget lasts.
+fn kept(model: &Model) -> String {
+    let status = &model.status;
+    let span = status.range.map_or(0, |(first, last)| last.saturating_sub(first)) / 1_000_000_000;
+    let held =
+        format!("{} rows, {} of {}, over {}", status.rows, bytes(status.bytes), bytes(status.budget), seconds(span));
+    if status.evicted > 0 {
+        return format!("{held}; {} older rows were let go (--memory keeps more)", status.evicted);
+    }
+    if !status.live || span < 5 || status.bytes == 0 {
+        return held;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let (a_second, left) = (status.bytes as f64 / span as f64, status.budget.saturating_sub(status.bytes) as f64);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of seconds")]
+    let lasts = seconds((left / a_second) as u64);
+    format!("{held}; full in {lasts} at this rate")
 }

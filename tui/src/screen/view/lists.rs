@@ -3,7 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
+use super::super::findings::RULES;
 use super::super::format::{cut, safe};
 use super::super::keys::BINDINGS;
 use super::super::model::{Chooser, Model};
@@ -24,10 +26,42 @@ pub(super) fn help(model: &Model, scroll: usize, buffer: &mut Buffer, area: Rect
     for example in EXAMPLES {
         lines.push((format!("  {example}"), theme.name()));
     }
+    lines.push((String::new(), Style::new()));
+    lines.push((
+        "What is found by itself is told in the last line; ! opens the rows behind it:".to_owned(),
+        theme.heading(),
+    ));
+    for rule in &RULES {
+        lines.push((format!("  {}", rule.name), Style::new()));
+    }
     let last = lines.len().saturating_sub(usize::from(area.height));
     for (place, (text, style)) in (0..area.height).zip(lines.iter().skip(scroll.min(last))) {
         put(buffer, area, place, &cut(text, usize::from(area.width), theme.ellipsis()), *style);
     }
+}
+
+/// A text over as many lines as it needs.
+pub(super) fn wrapped(text: &str, buffer: &mut Buffer, area: Rect) {
+    let letters: Vec<char> = safe(text).chars().collect();
+    for (line, part) in (0..area.height).zip(letters.chunks(usize::from(area.width).max(1))) {
+        put(buffer, area, line, &part.iter().collect::<String>(), Style::new());
+    }
+}
+
+/// A text cut at spaces.
+pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A list to choose from.

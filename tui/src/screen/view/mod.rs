@@ -13,9 +13,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+pub(super) use heat::shape as heat_shape;
+
 use super::format::cut;
-use super::model::{Mode, Model};
-use super::screens::{Pane, SCREENS};
+use super::model::{Mode, Model, Pane};
+use super::parts;
 
 /// Draws everything.
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -43,18 +45,58 @@ fn content(model: &Model, buffer: &mut Buffer, area: Rect) {
     match &model.mode {
         Mode::Help { scroll } => return lists::help(model, *scroll, buffer, area),
         Mode::Choose(chooser) => return lists::chooser(model, chooser, buffer, area),
+        Mode::Copied { text, .. } => return lists::wrapped(text, buffer, area),
         Mode::Detail | Mode::Prompt(_) if model.detail.is_some() => return detail::detail(model, buffer, area),
         _ => {}
     }
-    let pane = model.pane();
-    if let Some(error) = &pane.error {
-        return query_bar::error(model, &pane.query, error, buffer, area);
+    for place in parts::places(model) {
+        let Some(pane) = model.panes().parts.get(place.part) else { continue };
+        let line = |line: usize| u16::try_from(line).unwrap_or(area.height).min(area.height);
+        let below = |skip: usize| {
+            let (top, lines) = (line(place.top + skip), line(place.lines.saturating_sub(skip)));
+            Rect { y: area.y + top, height: lines.min(area.height - top), ..area }
+        };
+        if place.above > 0 {
+            health::state(model, buffer, Rect { height: line(place.above), ..below(0) });
+        }
+        if place.titled {
+            put(buffer, below(place.above), 0, &format!("  {}", pane.part.title), model.theme.heading());
+        }
+        let area = below(place.above + usize::from(place.titled));
+        match (&pane.error, &pane.heat) {
+            (Some(error), _) => query_bar::error(model, &pane.query, error, buffer, area),
+            (None, Some(_)) => heat::heat(model, buffer, area),
+            (None, None) => table::table(model, place, buffer, area),
+        }
     }
-    match SCREENS[model.current].pane {
-        Pane::Heat if pane.heat.is_some() => heat::heat(model, buffer, area),
-        Pane::Health => health::health(model, buffer, area),
-        Pane::Table | Pane::Sparklines | Pane::Map | Pane::Heat => table::table(model, buffer, area),
+}
+
+/// In place of rows: why there are none, and what would give some.
+fn empty(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) {
+    let mut lines = Vec::new();
+    if !pane.is_own() {
+        lines.push("No rows match this query. Esc goes back, / changes it.".to_owned());
+    } else if model.status.reading || model.status.exchanges > 0 || !model.status.live {
+        lines.push(pane.part.empty.to_owned());
+    } else {
+        lines.push(pane.part.empty.to_owned());
+        if model.status.exchanges == 0 {
+            lines.push(format!("Nothing was seen yet of what is watched: {}.", model.status.source));
+            lines.push(
+                "Only new traffic is seen: make a request, or see with `explore doctor` what cannot be.".to_owned(),
+            );
+        }
     }
+    let width = usize::from(area.width).saturating_sub(4);
+    let lines = lines.iter().flat_map(|text| lists::broken(text, width));
+    for (place, text) in (1..).zip(lines) {
+        put(buffer, area, place, &format!("  {text}"), model.theme.faint());
+    }
+}
+
+/// Lines of the state of the run, above the hooks.
+pub(super) fn state_lines(model: &Model) -> usize {
+    health::lines(model).len()
 }
 
 /// Writes one line of an area, cut to its width.

@@ -5,61 +5,77 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::columns::{Shown, cell, layout};
+use super::super::columns::{self, Shown, cell, failed};
 use super::super::format::fit;
 use super::super::model::{Model, Pane};
-use super::super::screens::{Pane as Kind, SCREENS};
+use super::super::parts::Place;
 use super::put;
 
-/// Draws the screen's rows.
-pub(super) fn table(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let (pane, theme) = (model.pane(), model.theme);
-    let screen = &SCREENS[model.current];
+/// Draws a part's names of columns and rows; `area` is theirs.
+pub(super) fn table(model: &Model, place: Place, buffer: &mut Buffer, area: Rect) {
+    let theme = model.theme;
+    let Some(pane) = model.panes().parts.get(place.part) else { return };
+    let focused = model.panes().focus == place.part;
     let Some(table) = &pane.answer else {
-        put(buffer, area, 0, "  …", theme.faint());
+        let text = if model.status.attaching { "attaching to the kernel" } else { "" };
+        put(buffer, area, 0, &format!("  {text}{}", theme.ellipsis()), theme.faint());
         return;
     };
     if table.height() == 0 {
-        let own = pane.query == screen.query;
-        let text = if own { screen.empty } else { "no rows: Esc goes back, / changes the query" };
-        put(buffer, area, 1, &format!("  {text}"), theme.faint());
-        return;
+        return super::empty(model, pane, buffer, area);
     }
-    let spark = if screen.pane == Kind::Sparklines && pane.beside.is_some() {
-        SPARK.min(usize::from(area.width) / 5)
-    } else {
-        0
-    };
-    let page = usize::from(area.height).saturating_sub(1);
-    let rows = pane.offset..table.height().min(pane.offset + page);
-    let width = usize::from(area.width).saturating_sub(2 + spark);
-    let columns = layout(table, pane.preferred(model.current), pane.all_columns, rows.clone(), width);
-    head(model, table, &columns, buffer, area);
+    let width = usize::from(area.width);
+    let columns = columns::of_pane(pane, table, width);
+    let rows = pane.offset..table.height().min(pane.offset + place.rows);
+    head(model, pane, focused, table, &columns, buffer, area);
     for (line, row) in (1..).zip(rows) {
         let area = Rect { y: area.y + line, height: 1, ..area };
-        one_row(model, table, &columns, row, buffer, area);
-        if let (true, Some(beside)) = (spark > 0, &pane.beside) {
-            let x = area.x + area.width.saturating_sub(u16::try_from(spark).unwrap_or(0));
-            buffer.set_string(x, area.y, sparkline(model, table, row, beside, spark), theme.name());
+        one_row(model, pane, focused, table, &columns, row, buffer, area);
+        let spark = columns::spark_width(pane, width);
+        if let (true, Some(sparks)) = (spark > 0, &pane.sparks) {
+            let bars: String = sparks.of_row(table, row, spark - 1).iter().map(|share| theme.level(*share)).collect();
+            let x = area.x + area.width.saturating_sub(u16::try_from(spark - 1).unwrap_or(0));
+            buffer.set_string(x, area.y, bars, theme.name());
         }
     }
 }
 
-fn head(model: &Model, table: &Table, columns: &[Shown], buffer: &mut Buffer, area: Rect) {
+fn head(model: &Model, pane: &Pane, focused: bool, table: &Table, columns: &[Shown], buffer: &mut Buffer, area: Rect) {
     let mut x = area.x + 2;
+    if !pane.edges.is_empty() {
+        let wide = columns::edge_width(usize::from(area.width));
+        buffer.set_string(x, area.y, fit("caller and callee", wide, false, ' '), model.theme.faint());
+        x += u16::try_from(wide + 1).unwrap_or(0);
+    }
     for (place, shown) in columns.iter().enumerate() {
-        let name = table.columns().get(shown.index).map_or("", |column| column.name.as_str());
+        let name = table.columns().get(shown.index).map_or("", |column| columns::heading(&column.name));
         let text = fit(name, shown.width, shown.right, model.theme.ellipsis());
-        let style = if place == model.pane().column { model.theme.name() } else { model.theme.faint() };
-        buffer.set_string(x, area.y, text, style.patch(model.theme.heading()));
+        let style = if focused && place == pane.column { model.theme.chosen() } else { model.theme.faint() };
+        buffer.set_string(x, area.y, text, style);
         x += u16::try_from(shown.width + 1).unwrap_or(0);
+    }
+    let spark = columns::spark_width(pane, usize::from(area.width));
+    if spark > 0 {
+        let text = fit(&format!("last {}s", spark - 1), spark - 1, false, ' ');
+        let x = area.x + area.width.saturating_sub(u16::try_from(spark - 1).unwrap_or(0));
+        buffer.set_string(x, area.y, text, model.theme.faint());
     }
 }
 
-fn one_row(model: &Model, table: &Table, columns: &[Shown], row: usize, buffer: &mut Buffer, area: Rect) {
-    let (pane, theme) = (model.pane(), model.theme);
+#[expect(clippy::too_many_arguments, reason = "what is drawn, where, and how")]
+fn one_row(
+    model: &Model,
+    pane: &Pane,
+    focused: bool,
+    table: &Table,
+    columns: &[Shown],
+    row: usize,
+    buffer: &mut Buffer,
+    area: Rect,
+) {
+    let theme = model.theme;
     let failed = failed(table, row);
-    let current = row == pane.row;
+    let current = focused && row == pane.row;
     let base = match (current, failed) {
         (true, true) => theme.error().patch(theme.cursor()),
         (true, false) => theme.cursor(),
@@ -76,23 +92,22 @@ fn one_row(model: &Model, table: &Table, columns: &[Shown], row: usize, buffer: 
     }
     put(buffer, area, 0, mark, base);
     let mut x = area.x + 2;
+    if let Some(edge) = pane.edges.get(row) {
+        let wide = columns::edge_width(usize::from(area.width));
+        let text = format!("{}{} {} {}", "  ".repeat(edge.depth), edge.from, theme.arrow(), edge.to);
+        buffer.set_string(x, area.y, fit(&text, wide, false, theme.ellipsis()), base);
+        x += u16::try_from(wide + 1).unwrap_or(0);
+    }
     for (place, shown) in columns.iter().enumerate() {
         let text = fit(&cell(table, row, shown.index), shown.width, shown.right, theme.ellipsis());
-        let style = if current && place == pane.column { base.patch(theme.cell()) } else { base };
+        let name = table.columns().get(shown.index).map_or("", |column| column.name.as_str());
+        let style = match (current, failed) {
+            (true, _) if place == pane.column => base.patch(theme.cell()),
+            (false, false) => theme.outcome(name, &table.value(row, shown.index)),
+            _ => base,
+        };
         buffer.set_string(x, area.y, text, style);
         x += u16::try_from(shown.width + 1).unwrap_or(0);
-    }
-}
-
-/// Whether a row is about something that failed: an exchange, or a group with errors in it.
-fn failed(table: &Table, row: usize) -> bool {
-    let value = |name: &str| table.column(name).map_or(Value::Null, |column| table.value(row, column));
-    match (value("error"), value("errors"), value("state")) {
-        (Value::Bool(true), _, _) => true,
-        (_, Value::F64(share), _) => share >= 0.05,
-        (_, Value::U64(errors), _) => errors > 0,
-        (_, _, Value::String(state)) => state == "failed",
-        _ => false,
     }
 }
 
@@ -100,39 +115,3 @@ fn is_marked(pane: &Pane, table: &Table, row: usize) -> bool {
     let id = table.column("id").map(|column| table.value(row, column));
     matches!(id, Some(Value::U64(id)) if pane.marked.contains(&id))
 }
-
-/// Counts over time of the group in `row`, from the rows of `beside` that have the same keys.
-fn sparkline(model: &Model, table: &Table, row: usize, beside: &Table, width: usize) -> String {
-    let keys: Vec<(usize, Value)> = beside
-        .columns()
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| !matches!(column.name.as_str(), "time" | "n"))
-        .filter_map(|(index, column)| Some((index, table.value(row, table.column(&column.name)?))))
-        .collect();
-    let (Some(time), Some(count)) = (beside.column("time"), beside.column("n")) else { return String::new() };
-    let times = || {
-        (0..beside.height())
-            .filter_map(|row| if let Value::Time(time) = beside.value(row, time) { Some(time) } else { None })
-    };
-    let Some(last) = times().max() else { return String::new() };
-    let mut counts = vec![0.0_f64; width];
-    for other in 0..beside.height() {
-        if keys.iter().any(|(index, value)| beside.value(other, *index) != *value) {
-            continue;
-        }
-        let (Value::Time(time), Value::U64(count)) = (beside.value(other, time), beside.value(other, count)) else {
-            continue;
-        };
-        let back = usize::try_from((last - time) / 1_000_000_000).unwrap_or(usize::MAX);
-        #[expect(clippy::cast_precision_loss, reason = "a bar has eight steps")]
-        if let Some(place) = width.checked_sub(back.saturating_add(1)).and_then(|place| counts.get_mut(place)) {
-            *place += count as f64;
-        }
-    }
-    let most = counts.iter().copied().fold(1.0, f64::max);
-    counts.iter().map(|count| model.theme.level(count / most)).collect()
-}
-
-/// Columns of a sparkline at most: seconds.
-const SPARK: usize = 30;
