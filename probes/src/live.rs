@@ -116,7 +116,7 @@ impl Capture {
             conns: maps.conns,
             decoder: Decoder::new(clock, plaintext),
             losses: Losses::new(maps.lost),
-            shedding: options.max_cpu.map(|limit| Shedding::new(limit, maps.brake, maps.shed)),
+            shedding: options.max_cpu.zip(maps.brake).map(|(limit, maps)| Shedding::new(limit, maps)),
             clock,
             ticked: Instant::now(),
             swept: Instant::now(),

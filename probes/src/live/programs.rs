@@ -75,10 +75,17 @@ pub(super) struct Maps {
     pub(super) targets: TargetMap,
     pub(super) lost: PerCpuArray<MapData, [u64; 2]>,
     pub(super) conns: ConnMap,
-    pub(super) brake: Array<MapData, [u32; 2]>,
-    pub(super) shed: PerCpuArray<MapData, [u64; 2]>,
+    /// Where there is a limit to hold. Otherwise both stay where the programs are: those that load later, at the first
+    /// library, refer to them, and a map that was taken and dropped is closed.
+    pub(super) brake: Option<BrakeMaps>,
     /// Targets that user space decides about.
     pub(super) rest: Targets,
+}
+
+/// What the programs are told to shed, and what they did.
+pub(super) struct BrakeMaps {
+    pub(super) settings: Array<MapData, [u32; 2]>,
+    pub(super) shed: PerCpuArray<MapData, [u64; 2]>,
 }
 
 /// The kernel's map of connections.
@@ -99,8 +106,7 @@ pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> 
         targets: HashMap::try_from(take(&mut ebpf, "TARGETS")?).map_err(broken)?,
         lost: PerCpuArray::try_from(take(&mut ebpf, "LOST")?).map_err(broken)?,
         conns: HashMap::try_from(take(&mut ebpf, "CONNS")?).map_err(broken)?,
-        brake: Array::try_from(take(&mut ebpf, "BRAKE")?).map_err(broken)?,
-        shed: PerCpuArray::try_from(take(&mut ebpf, "SHED")?).map_err(broken)?,
+        brake: options.max_cpu.map(|_| take_brake(&mut ebpf)).transpose()?,
         rest: division.rest,
     };
     let hits = PerCpuArray::try_from(take(&mut ebpf, "HITS")?).map_err(broken)?;
@@ -300,6 +306,13 @@ fn map<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut aya::maps::Map, Sou
 
 fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map, SourceError> {
     ebpf.take_map(name).ok_or_else(|| broken(format!("the BPF object has no map {name}")))
+}
+
+fn take_brake(ebpf: &mut Ebpf) -> Result<BrakeMaps, SourceError> {
+    Ok(BrakeMaps {
+        settings: Array::try_from(take(ebpf, "BRAKE")?).map_err(broken)?,
+        shed: PerCpuArray::try_from(take(ebpf, "SHED")?).map_err(broken)?,
+    })
 }
 
 fn broken(error: impl std::fmt::Display) -> SourceError {

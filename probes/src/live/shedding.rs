@@ -3,36 +3,35 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use aya::maps::{Array, MapData, PerCpuArray};
 use protocols::event::{Lost, SHED, SocketEvent, Timestamp};
 
 use super::brake::{Brake, Step, own_time};
 use super::decode::Decoder;
+use super::programs::BrakeMaps;
 use super::{Hook, HookState};
 
 /// The brake and its maps.
 pub(super) struct Shedding {
     limit: f64,
     brake: Brake,
-    settings: Array<MapData, [u32; 2]>,
-    counts: PerCpuArray<MapData, [u64; 2]>,
+    maps: BrakeMaps,
     /// Calls and bytes that were told of.
     told: [u64; 2],
     started: Instant,
 }
 
 impl Shedding {
-    pub(super) fn new(limit: f64, settings: Array<MapData, [u32; 2]>, counts: PerCpuArray<MapData, [u64; 2]>) -> Self {
-        Self { limit, brake: Brake::new(limit), settings, counts, told: [0; 2], started: Instant::now() }
+    pub(super) fn new(limit: f64, maps: BrakeMaps) -> Self {
+        Self { limit, brake: Brake::new(limit), maps, told: [0; 2], started: Instant::now() }
     }
 
     /// Every tick. `in_kernel`: time that the programs have run.
     pub(super) fn tick(&mut self, in_kernel: Duration, time: Timestamp, decoder: &mut Decoder) {
         if let Some(step) = self.brake.sample(self.started.elapsed(), own_time() + in_kernel) {
             // A map that cannot be written leaves the kernel as it is; the next step tries again.
-            let _ = self.settings.set(0, step.settings(), 0);
+            let _ = self.maps.settings.set(0, step.settings(), 0);
         }
-        let Ok(values) = self.counts.get(&0, 0) else { return };
+        let Ok(values) = self.maps.shed.get(&0, 0) else { return };
         let sum = values.iter().fold([0u64; 2], |sum, value| [sum[0] + value[0], sum[1] + value[1]]);
         let told = std::mem::replace(&mut self.told, sum);
         let (events, bytes) = (sum[0].saturating_sub(told[0]), sum[1].saturating_sub(told[1]));
