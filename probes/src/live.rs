@@ -12,6 +12,7 @@ mod errno;
 mod handles;
 mod listeners;
 mod losses;
+mod movable;
 mod offsets;
 mod plaintext;
 mod programs;
@@ -20,6 +21,7 @@ mod selection;
 mod shedding;
 
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -156,6 +158,13 @@ impl Capture {
         Ok(())
     }
 
+    /// This executable will be started soon: if there is a TLS library inside it, it is hooked now.
+    pub fn expect(&mut self, program: &Path) {
+        if let Some(programs) = &mut self.programs {
+            self.decoder.plaintext.expect(program, programs);
+        }
+    }
+
     /// Every hook, for table `probes` and the ready line.
     #[must_use]
     pub fn hooks(&self) -> Vec<Hook> {
@@ -257,6 +266,7 @@ impl EventSource for Capture {
             if self.programs.is_none() {
                 self.ended = true;
                 self.decoder.handles.finish();
+                self.decoder.movable.finish();
                 self.losses.tell(now, &mut self.decoder);
                 continue;
             }

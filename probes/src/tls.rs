@@ -41,6 +41,10 @@ pub enum Call {
     GoRead,
     /// As `GoRead`, for `Write`.
     GoWrite,
+    /// `void take_received_plaintext(connection, &payload)` of rustls.
+    RustlsRead,
+    /// `usize buffer_plaintext(connection, &chunks, …)` of rustls: the result is the number of bytes.
+    RustlsWrite,
     /// `int handshake(handle)`, `int shutdown(handle)`: their records tell the handle's connection.
     Handshake,
     /// `void free(handle)`: the handle may be used for another connection.

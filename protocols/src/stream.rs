@@ -319,9 +319,12 @@ impl DataStream {
         }
     }
 
-    /// Notes that nothing follows `position` (null: what has come so far).
+    /// Notes that nothing follows `position` (null: what has come so far). Told again, it may turn out that less was read
+    /// than had been sent: that is no loss.
     pub fn end(&mut self, position: Option<u64>, time: Timestamp) {
-        if self.end.is_none() {
+        if let (Some(end), Some(read)) = (&mut self.end, position) {
+            end.position = end.position.min(read.max(self.tail));
+        } else if self.end.is_none() {
             let last = self.waiting.iter().next_back().map(|(start, part)| start.saturating_add(part.original_len));
             let position = position.unwrap_or_else(|| last.unwrap_or(self.tail).max(self.tail));
             self.end = Some(End { position, time });

@@ -18,6 +18,12 @@ impl Cluster {
     /// Makes it and waits until it answers.
     #[track_caller]
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, |_| "ssl=off\n")
+    }
+
+    /// As `start`, with more settings, asked for once its folder of data is there.
+    #[track_caller]
+    pub(crate) fn start_with(folder: &Path, settings: impl FnOnce(&Path) -> &'static str) -> Self {
         let data = folder.join("data");
         let port = free_port();
         std::fs::create_dir(&data).unwrap();
@@ -29,8 +35,9 @@ impl Cluster {
             .map(str::to_owned);
         let output = Command::new("runuser").args(initdb).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let settings = "fsync=off\nlog_destination=csvlog\nlogging_collector=on\nlog_directory='log'\nlog_filename='all.log'\n\
-             log_statement=all\nlog_min_error_statement=panic\nautovacuum=off\nssl=off\n";
+        let common = "fsync=off\nlog_destination=csvlog\nlogging_collector=on\nlog_directory='log'\nlog_filename='all.log'\n\
+             log_statement=all\nlog_min_error_statement=panic\nautovacuum=off\n";
+        let settings = common.to_owned() + settings(&data);
         std::fs::write(data.join("postgresql.auto.conf"), settings).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]);

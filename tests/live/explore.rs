@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take before the test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running `explore`. Killed when dropped.
 pub(crate) struct Explore {
@@ -34,9 +34,15 @@ impl Explore {
     /// Starts it with `--format json`, and returns when its hooks are attached.
     #[track_caller]
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_under(&[], folder, arguments)
+    }
+
+    /// As `start`, by a program that becomes explore (`unshare …`, `setpriv …`).
+    #[track_caller]
+    pub(crate) fn start_under(wrapper: &[&str], folder: &Path, arguments: &[&str]) -> Self {
         let ready = folder.join("ready");
-        let mut explore =
-            Self::spawn(folder, &[&["--format", "json", "--ready-file", text(&ready)], arguments].concat());
+        let arguments = [&["--format", "json", "--ready-file", text(&ready)], arguments].concat();
+        let mut explore = Self::spawn_under(wrapper, folder, &arguments);
         wait_for("explore to be ready", || {
             if let Some(status) = explore.child.try_wait().unwrap() {
                 panic!("explore ended before it was ready: {status}\n{}", read(&folder.join("stderr")));
@@ -48,9 +54,14 @@ impl Explore {
 
     /// Starts it with just these arguments.
     pub(crate) fn spawn(folder: &Path, arguments: &[&str]) -> Self {
+        Self::spawn_under(&[], folder, arguments)
+    }
+
+    fn spawn_under(wrapper: &[&str], folder: &Path, arguments: &[&str]) -> Self {
         let create = |name: &str| File::create(folder.join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_explore"))
-            .args(arguments)
+        let line = [wrapper, &[env!("CARGO_BIN_EXE_explore")], arguments].concat();
+        let child = Command::new(line[0])
+            .args(&line[1..])
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(create("stdout"))
@@ -73,9 +84,15 @@ impl Explore {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn finish(mut self) -> Finished {
+    pub(crate) fn finish(self) -> Finished {
+        self.finish_within(PATIENCE)
+    }
+
+    /// Waits for its end, for long runs.
+    #[track_caller]
+    pub(crate) fn finish_within(mut self, patience: Duration) -> Finished {
         let mut status = None;
-        wait_for("explore to end", || {
+        wait_within(patience, "explore to end", || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
@@ -140,10 +157,15 @@ pub(crate) fn plain(value: &Value) -> String {
 
 /// Waits until `done`, at most [`PATIENCE`].
 #[track_caller]
-pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, done: impl FnMut() -> bool) {
+    wait_within(PATIENCE, what, done);
+}
+
+#[track_caller]
+fn wait_within(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(start.elapsed() < patience, "waited in vain for {what}");
         sleep(Duration::from_millis(10));
     }
 }

@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+mod chains;
 mod cluster;
 mod dns;
 mod explore;
+mod identity;
 mod otlp;
 mod peers;
 mod pgsql;
@@ -16,3 +18,4 @@ mod scenarios;
 mod servers;
 mod targets;
 mod tls;
+mod why_not;

@@ -107,14 +107,19 @@ fn process(pid: u32) -> Process {
             return found;
         }
     };
+    let crypto = files.iter().find(|file| file.is_libcrypto()).map(|file| file.open.clone());
     for file in files {
         match inspect(&file.open) {
             Ok(library) => {
-                found.library = Some((library.source.name().to_owned(), library.version, file.path));
+                let version = library.version_with(crypto.as_deref());
+                found.library = Some((library.source.name().to_owned(), version, file.path));
                 found.reason = None;
                 return found;
             }
-            Err(Refusal::NoSymbols(reason)) => found.reason = Some(reason.to_owned()),
+            Err(Refusal::NoSymbols(reason)) => found.reason = Some(reason),
+            Err(Refusal::Denied) => {
+                found.reason = Some(format!("{} may not be opened: that needs CAP_SYS_PTRACE", file.path.display()));
+            }
             Err(Refusal::NoLibrary | Refusal::Unreadable(_)) => {}
         }
     }

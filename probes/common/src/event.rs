@@ -66,6 +66,10 @@ pub mod flag {
     pub const FAULT: u16 = 4;
     /// Exec, Fork: watched from now on, until user space decides otherwise.
     pub const WATCHED: u16 = 8;
+    /// Close: `position` says how much of the peer's stream the process has read.
+    pub const READ: u16 = 16;
+    /// Data: the first eight bytes of [`super::Peer::address`] are what the register holds in which Go keeps its goroutine.
+    pub const TASK: u16 = 32;
 }
 
 /// An internet address as the kernel holds it.
@@ -83,6 +87,9 @@ pub struct Peer {
 }
 
 /// Body of a Plain event. [`Header::conn`] is 0 where the connection is not known.
+///
+/// rustls's connections are values that a program moves: what is read tells the connection each time, what is written never
+/// does; an event without bytes tells it when the records have been sent.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Decrypted {
@@ -106,6 +113,8 @@ pub mod family {
     pub const GNUTLS: u32 = 2;
     /// Go's `crypto/tls`.
     pub const GO: u32 = 3;
+    /// rustls, whose handles move: see [`super::Decrypted`].
+    pub const RUSTLS: u32 = 4;
 }
 
 /// Both ends and the nature of a socket.

@@ -1,7 +1,7 @@
 //! The map of connections.
 
 use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_ringbuf_reserve, bpf_ringbuf_submit};
-use probes_common::event::{Conn, Header, Tuple, UNIX_PATH, initiator, kind, loss, transport};
+use probes_common::event::{Conn, Header, Tuple, UNIX_PATH, flag, initiator, kind, loss, transport};
 
 use crate::emit::{QUIET, deliver_value, header, lost};
 use crate::maps::{CONNS, EVENTS, NUMBERS};
@@ -187,6 +187,17 @@ pub fn describe(sk: u64, conn: &Conn, tuple: &mut Tuple) {
 pub fn close(sk: u64, id: u64) {
     let mut header = header(kind::CLOSE);
     header.conn = id;
+    deliver_value(&header);
+    let _ = CONNS.remove(sk);
+}
+
+/// A TCP socket is gone; the process has read `read` bytes, perhaps fewer than its peer had sent.
+#[inline(always)]
+pub fn close_read(sk: u64, id: u64, read: u64) {
+    let mut header = header(kind::CLOSE);
+    header.conn = id;
+    header.position = read;
+    header.flags = flag::READ;
     deliver_value(&header);
     let _ = CONNS.remove(sk);
 }

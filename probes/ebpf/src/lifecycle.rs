@@ -46,7 +46,14 @@ pub fn destroy(ctx: RawTracePointContext) -> i32 {
     if let Some(conn) = CONNS.get_ptr_mut(sk) {
         count(hit::DESTROY);
         // SAFETY: a value of the map of connections.
-        conns::close(sk, unsafe { (*conn).id });
+        let conn = unsafe { *conn };
+        if conn.transport == transport::TCP {
+            // What the peer sent and nobody read stays in the socket.
+            let more = sequence_of(sk).copied_seq.wrapping_sub(conn.copied_seq) as i32;
+            conns::close_read(sk, conn.id, conn.received.wrapping_add(more as i64 as u64));
+        } else {
+            conns::close(sk, conn.id);
+        }
     }
     0
 }

@@ -16,7 +16,7 @@ use probes_common::event::{Conn, Decrypted, Header, family, flag, kind, loss, ve
 use probes_common::settings::tls;
 
 use crate::arch::{go_arguments, go_goroutine, go_result, goroutine_of_call};
-use crate::emit::{header, lost, now};
+use crate::emit::{deliver_value, header, lost, now};
 use crate::kernel::read_user;
 use crate::maps::EVENTS;
 use crate::settings::{CAPTURE, TLS};
@@ -49,6 +49,8 @@ pub struct Call {
     action: u32,
     /// One of [`family`].
     family: u32,
+    /// rustls: bytes at the beginning of the buffers that are not meant.
+    skip: u64,
 }
 
 mod action {
@@ -85,6 +87,16 @@ pub struct LastRecord {
     handle: u64,
 }
 
+/// What a thread has given to rustls and not sent yet.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Unsent {
+    handle: u64,
+    bytes: u64,
+    /// TLS records that these bytes fill.
+    records: u64,
+}
+
 /// Calls in progress. Losing one loses its bytes: [`Handle`]'s counters show no gap, so there is room for many.
 #[map]
 pub static TLS_CALLS: LruHashMap<Strand, Call> = LruHashMap::with_max_entries(16_384, 0);
@@ -96,6 +108,10 @@ pub static TLS_HANDLES: LruHashMap<HandleKey, Handle> = LruHashMap::with_max_ent
 /// Threads that receive records for memory BIOs.
 #[map]
 pub static TLS_RECORDS: LruHashMap<u64, LastRecord> = LruHashMap::with_max_entries(8192, 0);
+
+/// Threads that write by rustls.
+#[map]
+pub static TLS_UNSENT: LruHashMap<u64, Unsent> = LruHashMap::with_max_entries(8192, 0);
 
 /// `SSL_read(handle, buffer, length)`
 #[uprobe]
@@ -183,9 +199,150 @@ pub fn go_return(ctx: ProbeContext) -> u32 {
     0
 }
 
-/// A socket of the current thread has sent or received; its verdict says whether it carries TLS records.
+/// `CommonState::take_received_plaintext(handle, payload)`: a record was opened, right after it was received. The payload, a
+/// vector or a slice, is passed by address: one word, address, length.
+#[uprobe]
+pub fn rustls_read(ctx: ProbeContext) -> u32 {
+    let id = bpf_get_current_pid_tgid();
+    if !watched((id >> 32) as u32) {
+        return 0;
+    }
+    let payload = ctx.arg::<u64>(1).unwrap_or(0);
+    let buffer = read_user::<u64>(payload + 8).unwrap_or(0);
+    let bytes = read_user::<u64>(payload + 16).unwrap_or(0);
+    // SAFETY: only this thread uses its entry.
+    let conn = unsafe { TLS_RECORDS.get(id) }.map_or(0, |record| record.conn);
+    let Some(mut told) = rustls_told(ctx.arg::<u64>(0).unwrap_or(0), bytes, false) else { return 0 };
+    told.header.conn = conn;
+    tell(&mut told, buffer);
+    0
+}
+
+/// `CommonState::buffer_plaintext(handle, chunks, …)`: bytes to be sent. The chunks are passed by address: 0, address, length
+/// of a single one, or address and number of several, and which of their bytes are meant.
+#[uprobe]
+pub fn rustls_write(ctx: ProbeContext) -> u32 {
+    let chunks = ctx.arg::<u64>(1).unwrap_or(0);
+    let [several, first, second] = read_user::<[u64; 3]>(chunks).unwrap_or([0; 3]);
+    let handle = ctx.arg::<u64>(0).unwrap_or(0);
+    let (buffer, count, skip) = if several == 0 { (first, 0, 0) } else { (several, first, second) };
+    let strand = Strand { process: bpf_get_current_pid_tgid(), goroutine: 0 };
+    enter(
+        &strand,
+        Call { handle, buffer, count, time: 0, conn: 0, action: action::WRITE, family: family::RUSTLS, skip },
+    );
+    0
+}
+
+/// The way out of [`rustls_write`]: how many bytes were taken.
+#[uretprobe]
+pub fn rustls_return(ctx: RetProbeContext) -> u32 {
+    let id = bpf_get_current_pid_tgid();
+    let strand = Strand { process: id, goroutine: 0 };
+    // SAFETY: only this thread uses its entry.
+    let Some(call) = (unsafe { TLS_CALLS.get(strand) }).copied() else { return 0 };
+    let _ = TLS_CALLS.remove(strand);
+    let bytes = ctx.ret::<u64>();
+    let Some(mut told) = rustls_told(call.handle, bytes, true) else { return 0 };
+    told.header.time = call.time;
+    told.header.flags = flag::SENT;
+    // SAFETY: as above.
+    let before = unsafe { TLS_UNSENT.get(id) }.copied().filter(|unsent| unsent.handle == call.handle);
+    let before = before.unwrap_or(Unsent { handle: call.handle, bytes: 0, records: 0 });
+    let records = before.records + ((bytes + RECORD - 1) / RECORD);
+    let _ = TLS_UNSENT.insert(id, Unsent { bytes: before.bytes + bytes, records, ..before }, 0);
+    if call.count == 0 {
+        tell(&mut told, call.buffer);
+    } else {
+        tell_chunks(&mut told, &call, bytes);
+    }
+    0
+}
+
+/// Most plaintext in a record (RFC 8446, 5.1).
+const RECORD: u64 = 16 << 10;
+/// Chunks of one write whose bytes are copied; the rest is position only.
+const CHUNKS: u64 = 2;
+
 #[inline(always)]
-pub fn passed(conn: &Conn, sent: bool) {
+fn tell_chunks(told: &mut Told, call: &Call, bytes: u64) {
+    let (mut skip, mut left) = (call.skip, bytes);
+    for index in 0..CHUNKS {
+        let [buffer, len] = read_user::<[u64; 2]>(call.buffer + index * 16).unwrap_or([0; 2]);
+        let passed = if skip < len { skip } else { len };
+        skip -= passed;
+        let rest = if index < call.count { len - passed } else { 0 };
+        let len = if rest < left { rest } else { left };
+        if len > 0 {
+            told.header.len = len;
+            tell_chunk(told, buffer + passed);
+            told.header.position += len;
+            left -= len;
+        }
+    }
+    if left > 0 {
+        told.header.len = left;
+        told.header.captured = 0;
+        deliver_value(told);
+    }
+}
+
+#[inline(never)]
+fn tell_chunk(told: &mut Told, buffer: u64) -> u32 {
+    tell(told, buffer);
+    0
+}
+
+/// The event for bytes of a rustls connection, whose counter it moves.
+#[inline(always)]
+fn rustls_told(handle: u64, bytes: u64, sent: bool) -> Option<Told> {
+    if bytes == 0 {
+        return None;
+    }
+    let key = HandleKey { handle, process: bpf_get_current_pid_tgid() >> 32 };
+    let Some(known) = handle_of(&key) else {
+        lost(loss::MAP_FULL, bytes);
+        return None;
+    };
+    // SAFETY: a value of a preallocated map; a connection is used by one thread at a time.
+    let known = unsafe { &mut *known };
+    let counter = if sent { &mut known.sent } else { &mut known.received };
+    let position = *counter;
+    *counter = position.wrapping_add(bytes);
+    let mut told = Told { header: header(kind::PLAIN), plain: Decrypted::default() };
+    told.header.position = position;
+    told.header.len = bytes;
+    told.plain = Decrypted { handle, task: 0, epoch: known.epoch, family: family::RUSTLS, padding: 0 };
+    Some(told)
+}
+
+/// A thread has sent records: if they are as long as those that rustls has made of its last writes, they are these. A record
+/// is 21 to 29 bytes longer than what is in it (RFC 8446, 5.2; RFC 5246, 6.2.3.3; RFC 7905).
+#[inline(always)]
+fn sent_by_rustls(id: u64, conn: &Conn, len: u64) {
+    // SAFETY: only this thread uses its entry.
+    let Some(unsent) = (unsafe { TLS_UNSENT.get(id) }).copied() else { return };
+    let _ = TLS_UNSENT.remove(id);
+    let least = unsent.bytes + unsent.records * 21;
+    if len.wrapping_sub(least) <= unsent.records * 8 {
+        placed(unsent.handle, conn.id);
+    }
+}
+
+/// Tells the connection of a handle's last writes.
+#[inline(never)]
+fn placed(handle: u64, conn: u64) -> u32 {
+    let mut told = Told { header: header(kind::PLAIN), plain: Decrypted::default() };
+    told.header.conn = conn;
+    told.header.flags = flag::SENT;
+    told.plain = Decrypted { handle, family: family::RUSTLS, ..Decrypted::default() };
+    deliver_value(&told);
+    0
+}
+
+/// A socket of the current thread has sent or received `len` bytes; its verdict says whether it carries TLS records.
+#[inline(always)]
+pub fn passed(conn: &Conn, sent: bool, len: u64) {
     if TLS.load() & tls::ON == 0 {
         return;
     }
@@ -196,9 +353,20 @@ pub fn passed(conn: &Conn, sent: bool) {
     if TLS.load() & tls::GO != 0 && note(&Strand { process: id >> 32, goroutine: goroutine_of_call() }, conn.id) {
         return;
     }
-    if !sent && conn.verdict == verdict::TLS {
+    if conn.verdict != verdict::TLS {
+        return;
+    }
+    if sent {
+        sent_by_rustls(id, conn, len);
+    } else {
         let _ = TLS_RECORDS.insert(id, LastRecord { conn: conn.id, handle: 0 }, 0);
     }
+}
+
+/// Whether the goroutine of a socket call can be told.
+#[inline(always)]
+pub fn tells_goroutines() -> bool {
+    TLS.load() & tls::GO != 0
 }
 
 #[inline(always)]
@@ -220,7 +388,7 @@ fn enter_c(ctx: &ProbeContext, action: u32, family: u32, counted: bool) -> u32 {
     let handle = ctx.arg::<u64>(0).unwrap_or(0);
     let buffer = ctx.arg::<u64>(1).unwrap_or(0);
     let count = if counted { ctx.arg::<u64>(3).unwrap_or(0) } else { 0 };
-    enter(&strand, Call { handle, buffer, count, time: 0, conn: 0, action, family });
+    enter(&strand, Call { handle, buffer, count, time: 0, conn: 0, action, family, skip: 0 });
     0
 }
 
@@ -228,7 +396,7 @@ fn enter_c(ctx: &ProbeContext, action: u32, family: u32, counted: bool) -> u32 {
 fn enter_go(ctx: &ProbeContext, action: u32) -> u32 {
     let strand = Strand { process: bpf_get_current_pid_tgid() >> 32, goroutine: go_goroutine(ctx) };
     let (handle, buffer) = go_arguments(ctx);
-    enter(&strand, Call { handle, buffer, count: 0, time: 0, conn: 0, action, family: family::GO });
+    enter(&strand, Call { handle, buffer, count: 0, time: 0, conn: 0, action, family: family::GO, skip: 0 });
     0
 }
 

@@ -7,6 +7,7 @@ use aya_ebpf::helpers::generated::bpf_loop;
 use probes_common::event::{Change, Conn, Header, Peer, change, flag, kind, transport};
 use probes_common::settings::{MAX_CAPTURE, MAX_PARTS};
 
+use crate::arch::goroutine_of_call;
 use crate::call::Buffers;
 use crate::conns;
 use crate::copy::{masked, payload, scratch};
@@ -102,7 +103,7 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
         verdict::share(conn, transfer, position);
     }
     if transfer.transport != transport::UDP {
-        tls::passed(conn, transfer.sent);
+        tls::passed(conn, transfer.sent, transfer.len);
     }
     begin(transfer, conn, position);
     if transfer.transport == transport::UDP {
@@ -127,11 +128,17 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
 #[inline(never)]
 fn begin(transfer: &Transfer, conn: &Conn, position: u64) {
     let Some(scratch) = scratch() else { return };
-    let flags = if transfer.sent { flag::SENT } else { 0 };
+    let mut flags = if transfer.sent { flag::SENT } else { 0 };
+    let mut peer = Peer::default();
+    if transfer.transport != transport::UDP && tls::tells_goroutines() {
+        let [a, b, c, d, e, f, g, h] = goroutine_of_call().to_ne_bytes();
+        peer.address = [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0];
+        flags |= flag::TASK;
+    }
     // SAFETY: the buffer is this CPU's.
     unsafe {
         (*scratch).header = Header { time: transfer.time, conn: conn.id, position, flags, ..header(kind::DATA) };
-        (*scratch).peer = Peer::default();
+        (*scratch).peer = peer;
     }
 }
 

@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::closing::Quiet;
 use super::errno;
 use super::handles::Handles;
+use super::movable::Movable;
 use super::plaintext::Plaintext;
 use super::raw::split;
 use super::selection::{Selection, facts_or};
@@ -32,10 +33,14 @@ pub(super) struct Decoder {
     last: u64,
     /// Processes whose names were told.
     named: HashSet<u32>,
+    /// Go programs among them.
+    goes: HashSet<u32>,
     /// Events of sockets that were never announced.
     pub(super) unplaced: u64,
     /// Handles of TLS libraries.
     pub(super) handles: Handles,
+    /// Connections of rustls.
+    pub(super) movable: Movable,
     /// TLS libraries.
     pub(super) plaintext: Plaintext,
     out: VecDeque<SocketEvent>,
@@ -48,6 +53,8 @@ struct Socket {
     /// Key in the kernel's map of connections.
     sk: u64,
     inode: u64,
+    /// When it was seen first.
+    opened: Timestamp,
     /// When it was used last.
     used: Timestamp,
     /// The kernel tells of its end.
@@ -61,8 +68,10 @@ impl Decoder {
             sockets: HashMap::new(),
             last: 0,
             named: HashSet::new(),
+            goes: HashSet::new(),
             unplaced: 0,
             handles: Handles::default(),
+            movable: Movable::default(),
             plaintext,
             out: VecDeque::new(),
         }
@@ -93,6 +102,9 @@ impl Decoder {
             kind::OPEN => self.open(&header, time, rest, selection),
             kind::STATE => self.state(&header, time, rest),
             kind::CLOSE => {
+                if header.flags & flag::READ != 0 {
+                    self.has_read(time, header.conn, header.position);
+                }
                 self.close(time, header.conn);
             }
             kind::FORK => self.fork(&header, time, selection),
@@ -112,10 +124,18 @@ impl Decoder {
         quiet.map(|(&conn, socket)| Quiet { conn, inode: socket.inode, pid: socket.pid }).collect()
     }
 
+    /// What its peer sent beyond this, the process never read.
+    fn has_read(&mut self, time: Timestamp, conn: u64, position: u64) {
+        let Some(socket) = self.sockets.get(&conn).map(|socket| socket.id) else { return };
+        let change = StateChange::Ended { direction: Direction::Received, position: Some(position) };
+        self.push(SocketEvent::State(State { time, socket, change }));
+    }
+
     /// Tells that a socket is gone; gives its key in the kernel's map.
     pub(super) fn close(&mut self, time: Timestamp, conn: u64) -> Option<u64> {
         let socket = self.sockets.remove(&conn)?;
         self.handles.closed(socket.id);
+        self.movable.closed(socket.id);
         self.push(SocketEvent::Close { time, socket: socket.id });
         Some(socket.sk)
     }
@@ -133,7 +153,13 @@ impl Decoder {
     fn name_as(&mut self, time: Timestamp, facts: &Facts) {
         self.named.insert(facts.pid);
         self.plaintext.add(facts.pid);
-        self.process(time, facts.pid, ProcessChange::Named(Arc::new(facts.names())));
+        let names = facts.names();
+        if names.runtime.as_deref() == Some("go") {
+            self.goes.insert(facts.pid);
+        } else {
+            self.goes.remove(&facts.pid);
+        }
+        self.process(time, facts.pid, ProcessChange::Named(Arc::new(names)));
     }
 
     fn process(&mut self, time: Timestamp, pid: u32, change: ProcessChange) {
@@ -153,6 +179,9 @@ impl Decoder {
         if self.named.contains(&parent) {
             self.named.insert(header.pid);
         }
+        if self.goes.contains(&parent) {
+            self.goes.insert(header.pid);
+        }
     }
 
     fn exec(&mut self, header: &Header, time: Timestamp, rest: &[u8], selection: &mut Selection) {
@@ -162,6 +191,7 @@ impl Decoder {
         let facts = facts_or(header.pid, Some(comm), file);
         selection.exec(&facts);
         self.handles.forget(header.pid);
+        self.movable.forget(header.pid);
         if !selection.refuses(header.pid) {
             self.plaintext.exec(header.pid);
             self.name_as(time, &facts);
@@ -172,7 +202,9 @@ impl Decoder {
         let refused = selection.refuses(header.pid);
         selection.exit(header.pid);
         self.named.remove(&header.pid);
+        self.goes.remove(&header.pid);
         self.handles.forget(header.pid);
+        self.movable.forget(header.pid);
         self.plaintext.exit(header.pid);
         if !refused {
             self.process(time, header.pid, ProcessChange::Exited);
@@ -195,6 +227,7 @@ impl Decoder {
                 pid: header.pid,
                 sk: tuple.sk,
                 inode: tuple.inode,
+                opened: time,
                 used: time,
                 end_is_told: tuple.transport == transport::TCP,
             },
@@ -249,7 +282,7 @@ impl Decoder {
             original_len: header.len,
             pid: header.pid,
             tid: header.tid,
-            task: 0,
+            task: if self.goes.contains(&header.pid) { goroutine(header, &peer) } else { 0 },
             peer: (header.flags & flag::PEER != 0).then(|| endpoint(&peer)),
             source: Source::Socket,
         }));
@@ -264,13 +297,14 @@ impl Decoder {
         let source = match plain.family {
             family::GNUTLS => Source::GnuTls,
             family::GO => Source::Go,
+            family::RUSTLS => Source::Rustls,
             _ => self.plaintext.openssl(header.pid),
         };
-        let socket = self.sockets.get(&header.conn).map(|socket| socket.id);
+        let known = self.sockets.get(&header.conn).map(|socket| (socket.id, socket.opened));
         self.name(time, header.pid);
         let data = Data {
             time,
-            socket: socket.unwrap_or(SocketId(0)),
+            socket: SocketId(0),
             direction: direction(header),
             position: header.position,
             bytes: payload.get(..header.captured as usize).unwrap_or(payload).to_vec(),
@@ -281,7 +315,11 @@ impl Decoder {
             peer: None,
             source,
         };
-        let told = self.handles.plaintext(plain.handle, plain.epoch, socket, data);
+        let told = if source == Source::Rustls {
+            self.movable.plaintext(plain.handle, plain.epoch, known, data)
+        } else {
+            self.handles.plaintext(plain.handle, plain.epoch, known.map(|(socket, _)| socket), data)
+        };
         self.out.extend(told.into_iter().map(SocketEvent::Data));
     }
 
@@ -306,6 +344,12 @@ impl Decoder {
 
 fn direction(header: &Header) -> Direction {
     if header.flags & flag::SENT != 0 { Direction::Sent } else { Direction::Received }
+}
+
+/// The goroutine that made a call, where that was told; only in a Go program does the register hold one.
+fn goroutine(header: &Header, peer: &Peer) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = peer.address;
+    if header.flags & flag::TASK != 0 { u64::from_ne_bytes([a, b, c, d, e, f, g, h]) } else { 0 }
 }
 
 fn transport_of(number: u8) -> Option<Transport> {

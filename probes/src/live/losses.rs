@@ -33,7 +33,8 @@ impl Losses {
         let unplaced = decoder.unplaced;
         push(decoder, time, "unplaced", unplaced.saturating_sub(self.unplaced), 0);
         self.unplaced = unplaced;
-        let (events, bytes) = decoder.handles.take_unplaced();
+        let (handles, movable) = (decoder.handles.take_unplaced(), decoder.movable.take_unplaced());
+        let (events, bytes) = (handles.0 + movable.0, handles.1 + movable.1);
         push(decoder, time, "tls_unplaced", events, bytes);
         self.told[loss::RING_FULL as usize] != ring_full
     }

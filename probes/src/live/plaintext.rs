@@ -19,8 +19,13 @@ use crate::tls::{Call, Exit, Library, Refusal, inspect, mapped};
 type FileId = (u64, u64);
 
 /// After an exec the dynamic loader maps libraries: looked at again after these delays.
-const AFTER_EXEC: [Duration; 4] =
-    [Duration::from_millis(3), Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(500)];
+const AFTER_EXEC: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(3),
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+];
 
 /// A process that speaks TLS without a known library is looked at at most so often.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -174,11 +179,18 @@ impl Plaintext {
         hooks
     }
 
+    /// An executable that will be started soon: a library inside it is hooked beforehand, so that its first call is seen.
+    pub(super) fn expect(&mut self, path: &Path, programs: &mut Programs) {
+        if self.enabled
+            && let (Ok(real), Ok(id)) = (path.canonicalize(), identity(path))
+        {
+            self.file(id, &real, &real.to_string_lossy(), programs).keep = true;
+        }
+    }
+
     fn hook_ahead(&mut self, programs: &mut Programs) {
         for path in FOLDERS.iter().flat_map(|folder| USUAL.map(|name| Path::new(folder).join(name))) {
-            if let (Ok(real), Ok(id)) = (path.canonicalize(), identity(&path)) {
-                self.file(id, &real, &real.to_string_lossy(), programs).keep = true;
-            }
+            self.expect(&path, programs);
         }
     }
 
@@ -188,11 +200,15 @@ impl Plaintext {
         let files = match mapped::executables(pid) {
             Ok(files) => files,
             // It is gone: nothing to tell.
-            Err(_) if !Path::new(&format!("/proc/{pid}")).exists() => return None,
-            Err(error) => return self.tell(pid, without(&format!("its files cannot be listed: {error}"))),
+            Err(_) if !lives(pid) => return None,
+            Err(_) if !Path::new(&format!("/proc/{pid}")).exists() => {
+                return self.tell(pid, without("/proc does not show the process: that needs CAP_SYS_PTRACE"));
+            }
+            Err(error) => return self.tell(pid, without(&error)),
         };
         let mut status = without("no library found");
         let (mut hooked, mut openssl) = (false, None);
+        let crypto = files.iter().find(|file| file.is_libcrypto()).map(|file| file.open.clone());
         for file in files {
             let id = (file.device, file.inode);
             let name = file.path.to_string_lossy().into_owned();
@@ -204,13 +220,16 @@ impl Plaintext {
                     let source = found.library.source;
                     if matches!(source, Source::OpenSsl | Source::BoringSsl) && openssl.is_none() {
                         openssl = Some(source);
-                        status = found.status();
+                        status = found.status(crypto.as_deref());
                     } else if !hooked {
-                        status = found.status();
+                        status = found.status(None);
                     }
                     hooked = true;
                 }
                 Err(Refusal::NoSymbols(reason)) if !hooked => status = without(reason),
+                Err(Refusal::Denied) if !hooked => {
+                    status = without("its files may not be opened: that needs CAP_SYS_PTRACE")
+                }
                 _ => {}
             }
         }
@@ -269,6 +288,7 @@ impl Hooked {
             let entry = entry_program(library.source, hook.call);
             let sites: Vec<(&'static str, u64)> = match &hook.exit {
                 Exit::None => Vec::new(),
+                Exit::Return if hook.call == Call::RustlsWrite => vec![("rustls_return", hook.entry)],
                 Exit::Return => vec![("tls_return", hook.entry)],
                 Exit::Instructions(offsets) => offsets.iter().map(|offset| ("go_return", *offset)).collect(),
             };
@@ -287,11 +307,12 @@ impl Hooked {
         Self { library, probes, failed }
     }
 
-    fn status(&self) -> TlsStatus {
+    /// `crypto`: the process's libcrypto, which knows the version where libssl does not say it.
+    fn status(&self, crypto: Option<&Path>) -> TlsStatus {
         let reason = self.failed.first().map(|(hook, reason)| format!("{hook} could not be hooked: {reason}"));
         TlsStatus {
             library: Some(Arc::from(self.library.source.name())),
-            version: self.library.version.as_deref().or(self.library.build_id.as_deref()).map(Arc::from),
+            version: self.library.version_with(crypto).map(Arc::from),
             reason: reason.map(Arc::from),
         }
     }
@@ -307,6 +328,8 @@ fn entry_program(source: Source, call: Call) -> &'static str {
         (_, Call::ReadCounted) => "ssl_read_counted",
         (_, Call::WriteCounted) => "ssl_write_counted",
         (_, Call::Handshake) => "ssl_handshake",
+        (_, Call::RustlsRead) => "rustls_read",
+        (_, Call::RustlsWrite) => "rustls_write",
         (_, Call::GoRead) => "go_read",
         (_, Call::GoWrite) => "go_write",
         (_, Call::Free) => "tls_free",
@@ -315,6 +338,14 @@ fn entry_program(source: Source, call: Call) -> &'static str {
 
 fn without(reason: &str) -> TlsStatus {
     TlsStatus { library: None, version: None, reason: Some(Arc::from(reason)) }
+}
+
+/// Whether there is such a process, whatever `/proc` shows.
+fn lives(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
+    // SAFETY: signal 0 is sent to nobody.
+    let asked = unsafe { libc::kill(pid, 0) };
+    asked == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
 fn identity(path: &Path) -> std::io::Result<FileId> {

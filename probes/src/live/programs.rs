@@ -243,7 +243,7 @@ fn load(options: &Options, division: &Division, types: &Btf) -> Result<Ebpf, Sou
     let cpus = aya::util::nr_cpus().map_err(|(what, error)| unsupported(&format!("{what}: {error}"), None))?;
     // A goroutine is told from a system call's registers where the kernel lends them: with the socket tracepoints.
     let goroutines = if types.has_tracepoint("sock_send_length") { tls::GO } else { 0 };
-    let plaintext = if options.tls { tls::ON | goroutines } else { 0 };
+    let plaintext = if options.tls { tls::ON | goroutines } else { goroutines };
     let mut loader = EbpfLoader::new();
     for (name, value) in &offsets {
         // Programs that nobody reads it in leave no global behind.

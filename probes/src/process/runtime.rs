@@ -2,18 +2,32 @@
 
 use std::fs::File;
 
-use object::{Object, ReadCache};
+use object::{Object, ObjectSymbol, ReadCache};
 
-/// `go` for an executable that the Go toolchain linked: goroutines move between threads.
+/// `go` for an executable that the Go toolchain linked: goroutines move between threads. `node` for Node.js and its like, and
+/// `loop` for a single thread with an epoll instance: what such a thread does need not be for the request that is open.
 pub(crate) fn runtime(pid: u32) -> Option<&'static str> {
     let executable = File::open(format!("/proc/{pid}/exe")).ok()?;
-    is_go(executable).then_some("go")
+    of_executable(executable).or_else(|| is_loop(pid).then_some("loop"))
 }
 
-/// Every Go executable has this section, stripped ones too (cmd/link, `doelf`).
-fn is_go(executable: File) -> bool {
+/// Every Go executable has this section, stripped ones too (cmd/link, `doelf`). Node.js, Bun and Deno export Node-API.
+fn of_executable(executable: File) -> Option<&'static str> {
     let cache = ReadCache::new(executable);
-    object::File::parse(&cache).is_ok_and(|file| file.section_by_name(".go.buildinfo").is_some())
+    let file = object::File::parse(&cache).ok()?;
+    if file.section_by_name(".go.buildinfo").is_some() {
+        return Some("go");
+    }
+    let exports =
+        file.dynamic_symbols().any(|symbol| symbol.is_definition() && symbol.name() == Ok("napi_create_function"));
+    exports.then_some("node")
+}
+
+fn is_loop(pid: u32) -> bool {
+    let entries = |folder: &str| std::fs::read_dir(format!("/proc/{pid}/{folder}")).into_iter().flatten().flatten();
+    let is_epoll =
+        |link: std::io::Result<std::path::PathBuf>| link.is_ok_and(|path| path.as_os_str() == "anon_inode:[eventpoll]");
+    entries("task").count() == 1 && entries("fd").any(|entry| is_epoll(std::fs::read_link(entry.path())))
 }
 
 #[cfg(test)]
@@ -53,10 +67,10 @@ mod tests {
         section(0, 0, 0, 0);
         section(1, 1, 64, 4);
         section(15, 3, 64, names.len() as u64);
-        for (expected, bytes) in [(true, elf.clone()), (false, elf[..80].to_vec())] {
+        for (expected, bytes) in [(Some("go"), elf.clone()), (None, elf[..80].to_vec())] {
             let mut file = tempfile::tempfile().expect("a temporary file");
             file.write_all(&bytes).expect("room");
-            assert_eq!(is_go(file), expected);
+            assert_eq!(of_executable(file), expected);
         }
     }
 }

@@ -74,6 +74,19 @@ impl<'data> Image<'data> {
         found
     }
 
+    /// The functions whose names satisfy `want`, each address once.
+    #[must_use]
+    pub fn functions_where(&self, want: impl Fn(&str) -> bool) -> Vec<Function> {
+        let mut found: Vec<Function> = Vec::new();
+        for symbol in self.elf.dynamic_symbols().chain(self.elf.symbols()) {
+            let is_new = |found: &[Function]| found.iter().all(|known| known.address != symbol.address());
+            if symbol.is_definition() && symbol.name().is_ok_and(&want) && is_new(&found) {
+                found.push(Function { address: symbol.address(), len: symbol.size() });
+            }
+        }
+        found
+    }
+
     /// Whether any symbol's name satisfies `want`.
     #[must_use]
     pub fn has_symbol(&self, want: impl Fn(&str) -> bool) -> bool {

@@ -21,13 +21,28 @@ pub struct Library {
     pub hooks: Vec<Hook>,
 }
 
+impl Library {
+    /// As the library names itself, else as the libcrypto beside it does, else `build id …`.
+    #[must_use]
+    pub fn version_with(&self, crypto: Option<&Path>) -> Option<String> {
+        let beside = || {
+            let data = open(crypto?).ok()?;
+            Image::parse(&data).ok()?.version("OpenSSL ")
+        };
+        let build_id = || self.build_id.as_ref().map(|id| format!("build id {id}"));
+        self.version.clone().or_else(beside).or_else(build_id)
+    }
+}
+
 /// Why a file's TLS cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// It holds no TLS library that explore knows.
     NoLibrary,
     /// It is a TLS library, or holds one, but there is nothing to find its functions by.
-    NoSymbols(&'static str),
+    NoSymbols(String),
+    /// It may not be opened.
+    Denied,
     /// It cannot be read.
     Unreadable(String),
 }
@@ -58,7 +73,10 @@ const GO: [(&str, Call); 2] = [("crypto/tls.(*Conn).Read", Call::GoRead), ("cryp
 /// # Errors
 /// [`Refusal`] says why there is nothing to hook.
 pub fn inspect(path: &Path) -> Result<Library, Refusal> {
-    let data = open(path).map_err(|error| Refusal::Unreadable(error.to_string()))?;
+    let data = open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => Refusal::Denied,
+        _ => Refusal::Unreadable(error.to_string()),
+    })?;
     let image = Image::parse(&data).map_err(Refusal::Unreadable)?;
     if let Some(version) = golang::version(&image) {
         return go(&image, version);
@@ -71,10 +89,13 @@ pub fn inspect(path: &Path) -> Result<Library, Refusal> {
     if functions.contains_key("gnutls_record_recv") {
         return gnutls(&image, &functions);
     }
+    if let Some(version) = rustls_version(&image) {
+        return rustls(&image, version);
+    }
     match image.version("OpenSSL ").or_else(|| image.version("AWS-LC ")) {
         // libcrypto names its version too: only a library with TLS's own strings is one.
         Some(_) if image.contains(b"ssl3_read_bytes\0") || image.contains(b"ssl_read_internal\0") => {
-            Err(Refusal::NoSymbols("static OpenSSL, no symbols"))
+            Err(Refusal::NoSymbols("static OpenSSL, no symbols".to_owned()))
         }
         _ => Err(Refusal::NoLibrary),
     }
@@ -142,9 +163,47 @@ fn go(image: &Image<'_>, version: String) -> Result<Library, Refusal> {
     library(image, Source::Go, Some(version), hooks.collect())
 }
 
+/// rustls names its version in the paths of its sources, which stay in stripped programs too.
+fn rustls_version(image: &Image<'_>) -> Option<String> {
+    let (_, constants) = image.section(&[".rodata"])?;
+    memchr::memmem::find_iter(&constants, "/rustls-0.").find_map(|at| {
+        let text = constants.get(at.checked_add("/rustls-".len())?..)?;
+        let number = text.get(..text.iter().take(24).position(|byte| *byte == b'/')?)?;
+        let sources = text.get(number.len()..)?.starts_with(b"/src/");
+        let number = std::str::from_utf8(number).ok().filter(|number| number.matches('.').count() == 2)?;
+        sources.then(|| number.to_owned())
+    })
+}
+
+/// Rust passes these functions' arguments as C does; what they are is that of 0.23.
+fn rustls(image: &Image<'_>, version: String) -> Result<Library, Refusal> {
+    if !version.starts_with("0.23.") {
+        return Err(Refusal::NoSymbols(format!("rustls {version}: only 0.23 is known")));
+    }
+    let wanted = [
+        ("rustls::CommonState::take_received_plaintext", "11CommonState23take_received_plaintext", Call::RustlsRead),
+        ("rustls::CommonState::buffer_plaintext", "11CommonState16buffer_plaintext", Call::RustlsWrite),
+    ];
+    let mut hooks = Vec::new();
+    for (symbol, mangled, call) in wanted {
+        let found = image.functions_where(|name| name.contains("6rustls12common_state") && name.contains(mangled));
+        let exit = if call == Call::RustlsWrite { Exit::Return } else { Exit::None };
+        let hook = |function: Function| {
+            Some(Hook { symbol, call, entry: image.file_offset(function.address)?, exit: exit.clone() })
+        };
+        hooks.extend(found.into_iter().filter_map(hook));
+    }
+    if !wanted.iter().all(|(_, _, call)| hooks.iter().any(|hook| hook.call == *call)) {
+        let symbols = image.has_symbol(|name| name.contains("6rustls"));
+        let why = if symbols { "its functions are inlined" } else { "static, no symbols" };
+        return Err(Refusal::NoSymbols(format!("rustls {version}: {why}")));
+    }
+    library(image, Source::Rustls, Some(format!("rustls {version}")), hooks)
+}
+
 fn library(image: &Image<'_>, source: Source, version: Option<String>, hooks: Vec<Hook>) -> Result<Library, Refusal> {
     if hooks.is_empty() {
-        return Err(Refusal::NoSymbols("functions are not in the file's loaded part"));
+        return Err(Refusal::NoSymbols("its functions are not in the file's loaded part".to_owned()));
     }
     Ok(Library { source, version, build_id: image.build_id(), hooks })
 }

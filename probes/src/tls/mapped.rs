@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use procfs::ProcError;
 use procfs::process::{MMPermissions, MMapPath, Process};
 
 /// A file with code in it. Two processes that share it have the same `device` and `inode`.
@@ -21,14 +22,22 @@ pub struct Mapped {
     pub deleted: bool,
 }
 
+impl Mapped {
+    /// OpenSSL's other half, which names the version of both.
+    #[must_use]
+    pub fn is_libcrypto(&self) -> bool {
+        self.path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("libcrypto"))
+    }
+}
+
 /// Files with executable mappings in `pid`, each once; its own executable comes first.
 ///
 /// # Errors
 /// When the process is gone, or its maps may not be read (CAP_SYS_PTRACE).
 pub fn executables(pid: u32) -> Result<Vec<Mapped>, String> {
     let number = i32::try_from(pid).map_err(|_| format!("no such process: {pid}"))?;
-    let process = Process::new(number).map_err(|error| error.to_string())?;
-    let maps = process.maps().map_err(|error| error.to_string())?;
+    let process = Process::new(number).map_err(why)?;
+    let maps = process.maps().map_err(why)?;
     let root = PathBuf::from(format!("/proc/{pid}/root"));
     let executable = process.exe().ok();
     let mut seen = HashSet::new();
@@ -54,7 +63,17 @@ pub fn executables(pid: u32) -> Result<Vec<Mapped>, String> {
             files.push(file);
         }
     }
-    Ok(files)
+    // A process has code: where none is shown it is withheld.
+    if files.is_empty() { Err(WITHHELD.to_owned()) } else { Ok(files) }
+}
+
+const WITHHELD: &str = "its memory map may not be read: that needs CAP_SYS_PTRACE";
+
+fn why(error: ProcError) -> String {
+    match error {
+        ProcError::PermissionDenied(_) => WITHHELD.to_owned(),
+        error => format!("its memory map cannot be read: {error}"),
+    }
 }
 
 fn without_deleted(path: &Path) -> (PathBuf, bool) {

@@ -24,15 +24,15 @@ pub(super) enum Strand {
 }
 
 impl Strand {
-    /// Null where it is not known: in captures, and in Go programs for bytes whose goroutine was not seen (their threads
-    /// carry any goroutine).
+    /// Null where it is not known: in captures, on event loops, and in Go programs for bytes whose goroutine was not seen
+    /// (their threads carry any goroutine).
     pub(super) fn of(mark: Mark, runtime: Option<&str>) -> Option<Self> {
         let Mark { pid, tid, task, .. } = mark;
         match (pid, tid, task) {
             (0, ..) => None,
             (_, _, 1..) => Some(Self::Goroutine { pid, task }),
             (_, 0, _) => None,
-            _ => (runtime != Some("go")).then_some(Self::Thread { pid, tid }),
+            _ => (!matches!(runtime, Some("go" | "node" | "loop"))).then_some(Self::Thread { pid, tid }),
         }
     }
 
@@ -185,7 +185,9 @@ mod tests {
             source: crate::event::Source::Socket,
         };
         assert_eq!(Strand::of(mark(2, 0), None), Some(THREAD));
-        assert_eq!(Strand::of(mark(2, 0), Some("go")), None);
+        for runtime in ["go", "node", "loop"] {
+            assert_eq!(Strand::of(mark(2, 0), Some(runtime)), None);
+        }
         assert_eq!(Strand::of(mark(2, 9), Some("go")), Some(Strand::Goroutine { pid: 1, task: 9 }));
         assert_eq!(Strand::of(Mark { pid: 0, ..mark(0, 0) }, None), None);
     }

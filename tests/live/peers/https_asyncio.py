@@ -1,4 +1,7 @@
-"""A small HTTP server on asyncio's TLS (memory BIOs): https_asyncio.py PORT CERT KEY. Writes `METHOD TARGET STATUS`."""
+"""A small HTTP server on asyncio, over its TLS (memory BIOs) if given a certificate: https_asyncio.py PORT [CERT KEY].
+
+Writes `METHOD TARGET STATUS` for every answer.
+"""
 import asyncio
 import ssl
 import sys
@@ -23,8 +26,10 @@ async def serve(reader, writer):
 
 
 async def main():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    context = None
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[2], sys.argv[3])
     server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), ssl=context)
     await server.serve_forever()
 

@@ -1,4 +1,5 @@
-// net/http over TLS: server PORT CERT KEY. Writes `METHOD TARGET STATUS` for every answer.
+// net/http, HTTP/1.1 and HTTP/2, over TLS if given a certificate: server PORT [CERT KEY].
+// Writes `METHOD TARGET STATUS` for every answer.
 package main
 
 import (
@@ -22,7 +23,16 @@ func main() {
 		io.WriteString(response, "answer\n")
 		fmt.Println(request.Method, request.URL.RequestURI(), status)
 	})
-	if err := http.ListenAndServeTLS("127.0.0.1:"+os.Args[1], os.Args[2], os.Args[3], nil); err != nil {
-		panic(err)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := http.Server{Addr: "127.0.0.1:" + os.Args[1], Protocols: protocols}
+	var err error
+	if len(os.Args) > 2 {
+		err = server.ListenAndServeTLS(os.Args[2], os.Args[3])
+	} else {
+		err = server.ListenAndServe()
 	}
+	panic(err)
 }

@@ -1,4 +1,7 @@
-"""http.server over TLS with blocking sockets: https_server.py PORT CERT KEY. Writes `METHOD TARGET STATUS`."""
+"""http.server with blocking sockets, over TLS if given a certificate: https_server.py PORT [CERT KEY].
+
+Writes `METHOD TARGET STATUS` for every answer.
+"""
 import http.server
 import ssl
 import sys
@@ -28,7 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[2], sys.argv[3])
-server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 server.serve_forever()

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -30,6 +31,7 @@ pub(crate) enum Stdout {
 /// A command that was started.
 pub(crate) struct Watched {
     child: Child,
+    executable: PathBuf,
     status: Option<ExitStatus>,
 }
 
@@ -39,7 +41,7 @@ impl Watched {
     /// # Errors
     /// 127 when there is no such command, 126 when it cannot be run.
     pub(crate) fn hold(command: &[OsString], stdout: Stdout) -> Result<Self, Failure> {
-        find(command.first().map_or(OsStr::new(""), OsString::as_os_str))?;
+        let program = find(command.first().map_or(OsStr::new(""), OsString::as_os_str))?;
         let mut holder = Command::new(crate::OWN_PROGRAM);
         holder.arg0("explore").arg("__held").arg("--").args(command);
         match stdout {
@@ -55,7 +57,7 @@ impl Watched {
             }
         }
         let child = holder.spawn().map_err(|error| cannot_start(command, &error.to_string()))?;
-        let mut held = Self { child, status: None };
+        let mut held = Self { child, executable: interpreter(&program).unwrap_or(program), status: None };
         held.wait_until_stopped(command)?;
         Ok(held)
     }
@@ -63,6 +65,11 @@ impl Watched {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The executable that it will be: for a script, its interpreter.
+    pub(crate) fn executable(&self) -> &Path {
+        &self.executable
     }
 
     /// Lets it go.
@@ -154,23 +161,38 @@ pub(crate) fn held(command: &[OsString]) -> Result<u8, Failure> {
 }
 
 /// Looks a command up as `exec` will.
-fn find(program: &OsStr) -> Result<(), Failure> {
+fn find(program: &OsStr) -> Result<PathBuf, Failure> {
     let missing = |code, why: &str| Failure { code, text: format!("cannot start {}: {why}", program.display()) };
     let runs = |path: &Path| {
         let metadata = std::fs::metadata(path).ok()?;
         Some(metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
     };
-    let found = if program.as_bytes().contains(&b'/') {
-        runs(Path::new(program))
+    let candidates: Vec<PathBuf> = if program.as_bytes().contains(&b'/') {
+        vec![PathBuf::from(program)]
     } else {
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-        std::env::split_paths(&path).filter_map(|folder| runs(&folder.join(program))).reduce(|a, b| a || b)
+        std::env::split_paths(&path).map(|folder| folder.join(program)).collect()
     };
-    match found {
-        Some(true) => Ok(()),
-        Some(false) => Err(missing(NOT_RUN, "it is not an executable file")),
+    let there = candidates.iter().any(|path| runs(path).is_some());
+    match candidates.into_iter().find(|path| runs(path) == Some(true)) {
+        Some(path) => Ok(path),
+        None if there => Err(missing(NOT_RUN, "it is not an executable file")),
         None => Err(missing(NOT_FOUND, "no such command")),
     }
+}
+
+/// What a script's first line names; `env` stands for what it will look up. Null for anything else.
+fn interpreter(path: &Path) -> Option<PathBuf> {
+    let mut head = Vec::new();
+    std::fs::File::open(path).ok()?.take(256).read_to_end(&mut head).ok()?;
+    let line = head.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    let interpreter = Path::new(words.next()?);
+    if interpreter.file_name() == Some(OsStr::new("env")) {
+        let program = words.find(|word| !word.starts_with('-') && !word.contains('='))?;
+        return find(OsStr::new(program)).ok();
+    }
+    Some(interpreter.to_owned())
 }
 
 fn cannot_start(command: &[OsString], why: &str) -> Failure {
@@ -182,3 +204,24 @@ fn cannot_start(command: &[OsString], why: &str) -> Failure {
 const NOT_FOUND: u8 = 127;
 /// It is there and cannot be run.
 const NOT_RUN: u8 = 126;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_its_interpreter() {
+        let folder = tempfile::tempdir().unwrap();
+        for (line, expected) in [
+            ("#!/bin/sh -e\necho", Some("/bin/sh")),
+            ("#! /usr/bin/env -S A=b sh -e\n", find(OsStr::new("sh")).unwrap().to_str()),
+            ("#!/usr/bin/env no-such-command-here\n", None),
+            ("\x7fELF", None),
+            ("", None),
+        ] {
+            let path = folder.path().join("script");
+            std::fs::write(&path, line).unwrap();
+            assert_eq!(interpreter(&path), expected.map(PathBuf::from), "{line}");
+        }
+    }
+}

@@ -136,13 +136,17 @@ pub(crate) fn live(live: &Live, keep: &Keep, tee: Tee, stdout: Stdout) -> Result
             Some(command)
         }
     };
-    let mut opened = attach(&options, keep, tee)?;
+    let mut opened = attach(&options, command.as_ref().map(Watched::executable), keep, tee)?;
     opened.command = command;
     Ok(opened)
 }
 
-fn attach(options: &probes::live::Options, keep: &Keep, tee: Tee) -> Result<Opened, Failure> {
-    let capture = Capture::attach(options).map_err(|error| Failure::source(&error))?;
+/// `expected`: the executable that will be started.
+fn attach(options: &probes::live::Options, expected: Option<&Path>, keep: &Keep, tee: Tee) -> Result<Opened, Failure> {
+    let mut capture = Capture::attach(options).map_err(|error| Failure::source(&error))?;
+    if let Some(expected) = expected {
+        capture.expect(expected);
+    }
     let active = capture.hooks().iter().filter(|hook| hook.state == HookState::Active).count();
     let ready = Ready { processes: capture.processes(), hooks: active };
     if !options.tls
@@ -164,7 +168,7 @@ pub(crate) fn demo(explore: &Explore, seed: u64, recorded: bool, live: &Live, te
         let demo = Demo::start(seed)?;
         let mut options = live.options.clone();
         options.targets.pids = demo.pids();
-        match attach(&options, &explore.keep, tee) {
+        match attach(&options, None, &explore.keep, tee) {
             Ok(opened) => return Ok(Opened { demo: Some(demo), source: Some("live"), ..opened }),
             Err(failure) if failure.code != UNSUPPORTED || explore.record.is_some() => return Err(failure),
             Err(failure) => {

@@ -1,0 +1,202 @@
+//! Clients over TLS, against nginx's log.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::{TempDir, tempdir};
+
+use super::{Certificate, assert_decrypted, assert_same, go, rustls_peer};
+use crate::explore::{Explore, Finished, counted, plain, read, text, wait_for};
+use crate::peers::{Peer, free_port, script, tool, wait_for_port};
+
+/// nginx on three ports: HTTP/1.1 in clear, HTTP/2 in clear, and both inside TLS.
+struct Nginx {
+    clear: [u16; 2],
+    tls: u16,
+    folder: TempDir,
+    _certificate: Certificate,
+    _master: Peer,
+}
+
+impl Nginx {
+    #[track_caller]
+    fn start() -> Self {
+        let (folder, certificate) = (tempdir().unwrap(), Certificate::new());
+        let [one, two, tls] = [free_port(), free_port(), free_port()];
+        let configuration = read(&script("nginx_tls.conf"))
+            .replace("@FOLDER@", text(folder.path()))
+            .replace("@CERTIFICATE@", text(&certificate.certificate()))
+            .replace("@KEY@", text(&certificate.key()))
+            .replace("@CLEAR@", &one.to_string())
+            .replace("@CLEAR2@", &two.to_string())
+            .replace("@TLS@", &tls.to_string());
+        let path = folder.path().join("nginx.conf");
+        std::fs::write(&path, configuration).unwrap();
+        std::fs::create_dir_all(folder.path().join("www")).unwrap();
+        std::fs::write(folder.path().join("www/file.bin"), vec![b'x'; 300_000]).unwrap();
+        let mut command = Command::new("/usr/sbin/nginx");
+        let master = Peer::start(folder.path(), "nginx", command.args(["-p", text(folder.path()), "-c", text(&path)]));
+        [one, two, tls].into_iter().for_each(wait_for_port);
+        Self { clear: [one, two], tls, folder, _certificate: certificate, _master: master }
+    }
+
+    /// What was asked on a port: method, target, status, client's port, bytes of body.
+    fn log(&self, port: u16) -> Vec<Vec<String>> {
+        let log = read(&self.folder.path().join("access.log"));
+        let lines = log.lines().filter_map(|line| line.strip_prefix(&format!("{port} ")));
+        lines.map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+    }
+
+    /// The same in explore's words, once the log is complete.
+    #[track_caller]
+    fn assert_logged(&self, port: u16, finished: &Finished) {
+        wait_for("nginx's log", || self.log(port).len() >= finished.rows.len());
+        let got = finished.rows.iter().map(|row| {
+            let [method, path, query, status, client, bytes] =
+                ["method", "path", "query", "status", "local_port", "resp_bytes"].map(|column| plain(&row[column]));
+            vec![method, format!("{path}?{query}"), status, client, bytes]
+        });
+        assert_eq!(counted(got), counted(self.log(port).into_iter()), "{}", finished.stderr);
+        assert!(finished.rows.iter().all(|row| row["role"] == "client" && row["remote_port"] == port));
+        assert!(finished.rows.iter().all(|row| row["remote_addr"] == "127.0.0.1" && row["local_addr"] == "127.0.0.1"));
+    }
+}
+
+/// A client asks in clear and inside TLS: both are what nginx logged, and they are the same.
+#[track_caller]
+fn check(version: usize, source: &str, command: impl Fn(&str) -> Vec<String>) {
+    let nginx = Nginx::start();
+    let clear = run(&command(&format!("http://127.0.0.1:{}", nginx.clear[version - 1])));
+    nginx.assert_logged(nginx.clear[version - 1], &clear);
+    assert!(clear.rows.iter().all(|row| row["tls"] == false && row["source"] == "socket"));
+    assert!(clear.rows.len() >= 4, "{}", clear.stderr);
+    let inside = run(&command(&format!("https://127.0.0.1:{}", nginx.tls)));
+    nginx.assert_logged(nginx.tls, &inside);
+    assert_decrypted(&inside, source);
+    assert_same(&clear, &inside);
+}
+
+#[track_caller]
+fn run(command: &[String]) -> Finished {
+    let folder = tempdir().unwrap();
+    let arguments = ["-q", "http", "--format", "json", "--"].into_iter().chain(command.iter().map(String::as_str));
+    let finished = Explore::spawn(folder.path(), &arguments.collect::<Vec<_>>()).finish();
+    finished.assert_whole();
+    finished
+}
+
+fn with_script(program: &Path, name: &str, arguments: &[&str]) -> Vec<String> {
+    [text(program), text(&script(name))].iter().chain(arguments).map(|&part| part.to_owned()).collect()
+}
+
+/// libssl, blocking. Each target on a connection of its own: curl 7.88 cannot use one in h2c twice.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn curl() {
+    for (version, http) in [(1, "--http1.1"), (2, "--http2")] {
+        for tls in ["1.2", "1.3"] {
+            check(version, "openssl", |base| {
+                let http = if version == 2 && base.starts_with("http:") { "--http2-prior-knowledge" } else { http };
+                let ask =
+                    |target: &str| format!("curl -sk -o /dev/null {http} --tls-max {tls} '{base}{target}' || exit 1");
+                let script = ["/ok?curl=1", "/fail?curl=2", "/missing?curl=3", "/file.bin?curl=4"].map(ask).join("\n");
+                ["sh", "-c", &script].map(str::to_owned).to_vec()
+            });
+        }
+    }
+}
+
+/// Python's `ssl` under urllib3: blocking sockets.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn python_requests() {
+    check(1, "openssl", |base| with_script(&tool("python"), "client_requests.py", &[base]));
+}
+
+/// Python's `ssl` under asyncio: the library never sees the socket, and eight connections share one thread.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn python_aiohttp() {
+    check(1, "openssl", |base| with_script(&tool("python"), "client_aiohttp.py", &[base]));
+}
+
+/// OpenSSL inside Node's own binary.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn node_https() {
+    check(1, "openssl", |base| with_script(Path::new("node"), "client.js", &[base, "1"]));
+}
+
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn node_http2() {
+    check(2, "openssl", |base| with_script(Path::new("node"), "client.js", &[base, "2"]));
+}
+
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn go_net_http() {
+    for flags in ["", "-s -w"] {
+        let folder = tempdir().unwrap();
+        let binary = go(folder.path(), "client.go", flags);
+        for version in [1, 2] {
+            check(version, "go", |base| [text(&binary), base, &version.to_string()].map(str::to_owned).to_vec());
+        }
+    }
+}
+
+/// Blocking calls over `rustls::StreamOwned`.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn rustls() {
+    let nginx = Nginx::start();
+    let targets = ["/ok?rustls=1", "/fail?rustls=2", "/file.bin?rustls=3", "/ok?rustls=4"];
+    let command: Vec<String> = [text(&rustls_peer()), "client", &nginx.tls.to_string()]
+        .into_iter()
+        .chain(targets)
+        .map(str::to_owned)
+        .collect();
+    let inside = run(&command);
+    nginx.assert_logged(nginx.tls, &inside);
+    assert_eq!(inside.rows.len(), targets.len());
+    assert_decrypted(&inside, "rustls");
+}
+
+/// gnutls-cli knows no HTTP: it is given the request. nginx answers from OpenSSL, so each end has another library.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn gnutls_cli() {
+    check_line("gnutls", |port| format!("gnutls-cli --insecure --logfile=/dev/null -p {port} 127.0.0.1 >/dev/null"));
+}
+
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn openssl_s_client() {
+    check_line("openssl", |port| format!("openssl s_client -quiet -connect 127.0.0.1:{port} >/dev/null 2>&1"));
+}
+
+/// A program that sends its standard input.
+#[track_caller]
+fn check_line(source: &str, command: impl Fn(u16) -> String) {
+    let nginx = Nginx::start();
+    let folder = tempdir().unwrap();
+    for n in 0..3 {
+        // The end of input must not overtake the answer.
+        let line = format!(
+            "(printf 'GET /fail?line={n} HTTP/1.0\\r\\n\\r\\n'; while ! grep -q line={n} {}; do sleep 0.05; done) | {}",
+            text(&nginx.folder.path().join("access.log")),
+            command(nginx.tls)
+        );
+        let path: PathBuf = folder.path().join("run.sh");
+        std::fs::write(&path, line).unwrap();
+        let finished = run(&["sh".to_owned(), text(&path).to_owned()]);
+        assert_decrypted(&finished, source);
+        assert_eq!(finished.rows.len(), 1, "{}", finished.stderr);
+        assert_eq!((&finished.rows[0]["version"], &finished.rows[0]["resp_body"]), (&"1.0".into(), &"boom\n".into()));
+        let logged = nginx.log(nginx.tls);
+        let row = &finished.rows[0];
+        let got = ["method", "status", "local_port", "resp_bytes"].map(|column| plain(&row[column]));
+        let last = logged.last().unwrap();
+        assert_eq!(got, [&last[0], &last[2], &last[3], &last[4]].map(Clone::clone));
+    }
+}
