@@ -258,6 +258,9 @@ impl EventSource for Capture {
             // Taken first: what happens while the ring buffer is looked at is later than this.
             let now = self.clock.now();
             let busy = self.drain();
+            if !busy {
+                self.decoder.close_due(Some(now));
+            }
             self.look(now);
             self.tick((!busy).then_some(now));
             if busy || self.decoder.has_events() {
@@ -265,6 +268,7 @@ impl EventSource for Capture {
             }
             if self.programs.is_none() {
                 self.ended = true;
+                self.decoder.close_due(None);
                 self.decoder.handles.finish();
                 self.decoder.movable.finish();
                 self.losses.tell(now, &mut self.decoder);

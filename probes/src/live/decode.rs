@@ -43,8 +43,14 @@ pub(super) struct Decoder {
     pub(super) movable: Movable,
     /// TLS libraries.
     pub(super) plaintext: Plaintext,
+    /// Ends of sockets that carry TLS, with their times, until they are told.
+    ending: VecDeque<(Timestamp, u64)>,
     out: VecDeque<SocketEvent>,
 }
+
+/// A library's call returns after the socket call inside it, and its plaintext is told of then: another thread may have
+/// closed the connection meanwhile. So the ends of sockets that carry TLS are told of this much later, ns.
+const LINGER: u64 = 50_000_000;
 
 struct Socket {
     id: SocketId,
@@ -73,6 +79,7 @@ impl Decoder {
             handles: Handles::default(),
             movable: Movable::default(),
             plaintext,
+            ending: VecDeque::new(),
             out: VecDeque::new(),
         }
     }
@@ -96,6 +103,7 @@ impl Decoder {
     pub(super) fn record(&mut self, record: &[u8], selection: &mut Selection) {
         let Some((header, rest)) = split::<Header>(record) else { return };
         let time = self.clock.wall(header.time);
+        self.close_due(Some(time));
         match header.kind {
             kind::DATA => self.data(&header, time, rest, selection),
             kind::PLAIN => self.plain(&header, time, rest, selection),
@@ -105,7 +113,12 @@ impl Decoder {
                 if header.flags & flag::READ != 0 {
                     self.has_read(time, header.conn, header.position);
                 }
-                self.close(time, header.conn);
+                let carries_tls = |id| self.handles.knows(id) || self.movable.knows(id);
+                if self.sockets.get(&header.conn).is_some_and(|socket| carries_tls(socket.id)) {
+                    self.ending.push_back((time, header.conn));
+                } else {
+                    self.close(time, header.conn);
+                }
             }
             kind::FORK => self.fork(&header, time, selection),
             kind::EXEC => self.exec(&header, time, rest, selection),
@@ -129,6 +142,17 @@ impl Decoder {
         let Some(socket) = self.sockets.get(&conn).map(|socket| socket.id) else { return };
         let change = StateChange::Ended { direction: Direction::Received, position: Some(position) };
         self.push(SocketEvent::State(State { time, socket, change }));
+    }
+
+    /// Tells of ends that have waited long enough at `now`, of all of them if that is null.
+    pub(super) fn close_due(&mut self, now: Option<Timestamp>) {
+        while let Some(&(time, conn)) = self.ending.front() {
+            if now.is_some_and(|now| now.0 < time.0.saturating_add(LINGER)) {
+                break;
+            }
+            self.ending.pop_front();
+            self.close(time, conn);
+        }
     }
 
     /// Tells that a socket is gone; gives its key in the kernel's map.

@@ -14,6 +14,8 @@ const HANDLES: usize = 65_536;
 #[derive(Default)]
 pub(super) struct Handles {
     known: HashMap<(u32, u64), Handle>,
+    /// The handle that each connection had last.
+    of_sockets: HashMap<SocketId, (u32, u64)>,
     /// Plaintext that was given up: events and bytes, since last asked.
     unplaced: (u64, u64),
 }
@@ -47,7 +49,10 @@ impl Handles {
             let lost = known.restart(epoch, socket);
             self.unplaced = (self.unplaced.0 + lost.0, self.unplaced.1 + lost.1);
         }
-        known.socket = socket.or(known.socket);
+        if let Some(socket) = socket.filter(|_| known.socket != socket) {
+            known.socket = Some(socket);
+            self.of_sockets.insert(socket, key);
+        }
         let data = known.put(data);
         let Some(socket) = known.socket else {
             known.pending_bytes += data.bytes.len();
@@ -77,9 +82,17 @@ impl Handles {
         self.unplaced = unplaced;
     }
 
-    /// A socket is gone: handles that belonged to it are too.
+    /// Whether plaintext was placed on this connection.
+    pub(super) fn knows(&self, socket: SocketId) -> bool {
+        self.of_sockets.contains_key(&socket)
+    }
+
+    /// A socket is gone: the handle that belonged to it is too, unless it has gone on to another.
     pub(super) fn closed(&mut self, socket: SocketId) {
-        self.known.retain(|_, handle| handle.socket != Some(socket));
+        let Some(key) = self.of_sockets.remove(&socket) else { return };
+        if self.known.get(&key).is_some_and(|handle| handle.socket == Some(socket)) {
+            self.known.remove(&key);
+        }
     }
 
     /// Events and bytes given up since the last call.
@@ -181,6 +194,18 @@ mod tests {
         let mut handles = Handles::default();
         handles.plaintext(1, 0, Some(SocketId(5)), data(0, b"abc"));
         assert_eq!(handles.plaintext(1, 9, Some(SocketId(5)), data(0, b"d"))[0].position, 3);
+    }
+
+    #[test]
+    fn a_closed_connection_takes_its_own_handle_only() {
+        let mut handles = Handles::default();
+        handles.plaintext(1, 0, Some(SocketId(5)), data(0, b"abc"));
+        handles.plaintext(1, 9, Some(SocketId(6)), data(0, b"d"));
+        handles.closed(SocketId(5));
+        assert!(!handles.knows(SocketId(5)) && handles.knows(SocketId(6)));
+        assert_eq!(handles.plaintext(1, 9, None, data(1, b"e"))[0].socket, SocketId(6), "it has gone on to another");
+        handles.closed(SocketId(6));
+        assert!(handles.plaintext(1, 9, None, data(2, b"f")).is_empty());
     }
 
     #[test]

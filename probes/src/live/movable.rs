@@ -91,6 +91,11 @@ impl Movable {
         gone.iter().flat_map(|(_, address)| &address.waiting).for_each(|waiting| self.give_up(&waiting.data));
     }
 
+    /// Whether plaintext was placed on this connection.
+    pub(super) fn knows(&self, socket: SocketId) -> bool {
+        self.places.contains_key(&socket)
+    }
+
     /// A socket is gone.
     pub(super) fn closed(&mut self, socket: SocketId) {
         self.places.remove(&socket);
