@@ -57,7 +57,7 @@ impl Deliverer {
     pub(in crate::otlp) async fn deliver(&mut self, message: &Message) -> Delivered {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
-        let mut last = String::new();
+        let mut last = "no answer before the run ended".to_owned();
         loop {
             let left = self.left();
             if left == Some(Duration::ZERO) {
