@@ -24,9 +24,12 @@ fn a_threaded_service_has_every_statement_on_its_page() {
 }
 
 /// Goroutines that move between threads, and share connections to the database.
+///
+/// Known to fail now and then: where `net/http`'s background read takes the first byte of the next request, that request
+/// seems to be another goroutine's, and its statements have no parent (never a wrong one).
 #[test]
 #[ignore = "needs root and a live kernel"]
-fn a_go_service_has_every_statement_on_its_page() {
+fn known_to_fail_a_go_service_has_every_statement_on_its_page() {
     let folder = tempdir().unwrap();
     let binary = go(folder.path(), "pages.go", "");
     check("goroutine", || Command::new(&binary));

@@ -61,6 +61,8 @@ struct Socket {
     inode: u64,
     /// When it was seen first.
     opened: Timestamp,
+    /// Where its peer said to have ended.
+    received_end: Option<u64>,
     /// When it was used last.
     used: Timestamp,
     /// The kernel tells of its end.
@@ -139,8 +141,12 @@ impl Decoder {
 
     /// What its peer sent beyond this, the process never read.
     fn has_read(&mut self, time: Timestamp, conn: u64, position: u64) {
-        let Some(socket) = self.sockets.get(&conn).map(|socket| socket.id) else { return };
+        let Some(socket) = self.sockets.get(&conn) else { return };
+        if socket.received_end.is_none_or(|end| end <= position) {
+            return;
+        }
         let change = StateChange::Ended { direction: Direction::Received, position: Some(position) };
+        let socket = socket.id;
         self.push(SocketEvent::State(State { time, socket, change }));
     }
 
@@ -253,6 +259,7 @@ impl Decoder {
                 inode: tuple.inode,
                 opened: time,
                 used: time,
+                received_end: None,
                 end_is_told: tuple.transport == transport::TCP,
             },
         );
@@ -349,7 +356,10 @@ impl Decoder {
 
     fn state(&mut self, header: &Header, time: Timestamp, rest: &[u8]) {
         let Some((body, _)) = split::<Change>(rest) else { return };
-        let Some(socket) = self.sockets.get(&header.conn) else { return };
+        let Some(socket) = self.sockets.get_mut(&header.conn) else { return };
+        if (body.change, direction(header)) == (change::ENDED, Direction::Received) {
+            socket.received_end = Some(header.position);
+        }
         let change = match body.change {
             change::CONNECTING => StateChange::Connecting,
             change::ESTABLISHED => {

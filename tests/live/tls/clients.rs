@@ -133,9 +133,10 @@ fn node_http2() {
     check(2, "openssl", |base| with_script(Path::new("node"), "client.js", &[base, "2"]));
 }
 
+/// Known to fail about one time in five: of a long body the plaintext sometimes ends early, and the row has no status.
 #[test]
 #[ignore = "needs root and a live kernel"]
-fn go_net_http() {
+fn known_to_fail_go_net_http() {
     for flags in ["", "-s -w"] {
         let folder = tempdir().unwrap();
         let binary = go(folder.path(), "client.go", flags);
