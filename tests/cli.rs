@@ -232,6 +232,12 @@ fn a_file_of_another_kind_is_named_for_what_it_is() {
     assert!(ended.stderr.contains("Cargo.toml"), "{}", ended.stderr);
 }
 
+/// A query over a pipe that is open.
+fn waiting(query: &str) -> std::process::Child {
+    let piped = explore(&["--read", "-", "-q", query]).stdin(Stdio::piped());
+    piped.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// Sends a signal as somebody else would.
 fn signal(child: &std::process::Child, name: &str) {
     let pid = child.id().to_string();
@@ -241,13 +247,7 @@ fn signal(child: &std::process::Child, name: &str) {
 #[test]
 fn a_signal_before_any_row_gives_its_exit_code() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
-        let mut child = explore(&["--read", "-", "-q", "http"])
-            .stdin(Stdio::piped())
-            .command()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = waiting("http");
         // Its handlers are in place when it has a thread for them.
         let task = format!("/proc/{}/task", child.id());
         while fs::read_dir(&task).unwrap().count() < 2 {
@@ -263,13 +263,7 @@ fn a_signal_before_any_row_gives_its_exit_code() {
 
 #[test]
 fn a_signal_ends_a_final_query_with_its_result() {
-    let mut child = explore(&["--read", "-", "-q", "http | count"])
-        .stdin(Stdio::piped())
-        .command()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = waiting("http | count");
     // The recording is compressed: the part that is given holds some rows, and the pipe stays open.
     let recording = fs::read(RECORDING).unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -479,26 +473,13 @@ fn two_files_are_compared_with_figures_and_a_verdict() {
     explore(&["diff", RECORDING, RECORDING, "--by", "nosuch"]).run().code(2);
 }
 
-/// Those of the contract, without the tables that are pictures of a moment.
-const EXAMPLES: &[&str] = &[
-    "http where status>=500",
-    "http where status >= 500 and latency > 200ms | select time, process, method, host, path, status, latency",
-    "http | summarize n=count(), errors=count(if error), p50(latency), p99(latency) by service, route | sort p99 desc | take 20",
-    "http | summarize rate() by bin(time, 1s), class(status)",
-    "http | summarize share=count(if status >= 500)/count() by route | sort share desc",
-    "http where req_headers['x-tenant'] = 'acme' and remote_addr not in 10.0.0.0/8 | count by route",
-    "pgsql | summarize calls=count(), total=sum(latency), p99(latency) by shape | top 10 by total",
-    "pgsql where sqlstate is not null | count by sqlstate",
-    "grpc where status_name != 'OK' | summarize count(), p99(latency) by rpc_service, method",
-    "dns where rcode != 'NOERROR' | count by name, rcode",
-    "http | join (pgsql | summarize queries=count(), db=sum(latency) by parent) on id == parent | where queries > 10",
-    "requests where error since 5m",
-    "tls where not decrypted | count by process, reason",
-    "tls where cert_not_after < now + 30d | distinct sni, cert_not_after",
-    "conns where state = 'open' | sort bytes_sent + bytes_received desc | take 10",
-];
-/// Pictures of a moment: a file has them as of its end.
-const MOMENTS: &[&str] = &["inflight where age > 5s", "loss | sort events desc"];
+/// Those of the contract, one a line.
+const EXAMPLES: &str = include_str!("../query/tests/examples.txt");
+
+/// A picture of a moment: a file has it as of its end.
+fn is_a_moment(query: &str) -> bool {
+    query.starts_with("inflight") || query.starts_with("loss")
+}
 
 #[test]
 fn every_example_runs_on_every_kind_of_file() {
@@ -516,7 +497,7 @@ fn every_example_runs_on_every_kind_of_file() {
         lines
     };
     let mut rows = 0;
-    for query in EXAMPLES {
+    for query in EXAMPLES.lines().filter(|query| !is_a_moment(query)) {
         let recorded = answer(RECORDING, query);
         assert_eq!(recorded, answer(&parquet, query), "{query}");
         if query.starts_with("http") && !query.contains("join") {
@@ -527,12 +508,12 @@ fn every_example_runs_on_every_kind_of_file() {
     assert!(rows > 100);
     for capture in ["dns.pcap", "https-h2.pcapng.gz"] {
         let capture = format!("{}/../fixtures/captures/{capture}", env!("CARGO_MANIFEST_DIR"));
-        for query in EXAMPLES.iter().chain(MOMENTS) {
+        for query in EXAMPLES.lines() {
             answer(&capture, query);
         }
     }
     for file in [RECORDING, &parquet, &arrow] {
-        MOMENTS.iter().for_each(|query| drop(answer(file, query)));
+        EXAMPLES.lines().filter(|query| is_a_moment(query)).for_each(|query| drop(answer(file, query)));
     }
 }
 

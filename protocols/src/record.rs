@@ -37,6 +37,19 @@ impl Record {
         }
     }
 
+    /// The common columns of an exchange; null for a connection.
+    #[must_use]
+    pub fn common_mut(&mut self) -> Option<&mut Common> {
+        match self {
+            Self::Http(row) => Some(&mut row.common),
+            Self::Grpc(row) => Some(&mut row.common),
+            Self::Pgsql(row) => Some(&mut row.common),
+            Self::Dns(row) => Some(&mut row.common),
+            Self::Tls(row) => Some(&mut row.common),
+            Self::Conn(_) => None,
+        }
+    }
+
     /// Table and common columns of an exchange; null for a connection.
     #[must_use]
     pub fn exchange(&self) -> Option<(&'static str, &Common)> {

@@ -3,26 +3,8 @@
 use query::generate::{Generator, START};
 use query::{Context, ProbeRow, Query, Snapshot, Store, StoreOptions};
 
-/// Copied from the contract.
-const EXAMPLES: &[&str] = &[
-    "http where status>=500",
-    "http where status >= 500 and latency > 200ms | select time, process, method, host, path, status, latency",
-    "http | summarize n=count(), errors=count(if error), p50(latency), p99(latency) by service, route | sort p99 desc | take 20",
-    "http | summarize rate() by bin(time, 1s), class(status)",
-    "http | summarize share=count(if status >= 500)/count() by route | sort share desc",
-    "http where req_headers['x-tenant'] = 'acme' and remote_addr not in 10.0.0.0/8 | count by route",
-    "pgsql | summarize calls=count(), total=sum(latency), p99(latency) by shape | top 10 by total",
-    "pgsql where sqlstate is not null | count by sqlstate",
-    "grpc where status_name != 'OK' | summarize count(), p99(latency) by rpc_service, method",
-    "dns where rcode != 'NOERROR' | count by name, rcode",
-    "http | join (pgsql | summarize queries=count(), db=sum(latency) by parent) on id == parent | where queries > 10",
-    "requests where error since 5m",
-    "inflight where age > 5s",
-    "tls where not decrypted | count by process, reason",
-    "tls where cert_not_after < now + 30d | distinct sni, cert_not_after",
-    "conns where state = 'open' | sort bytes_sent + bytes_received desc | take 10",
-    "loss | sort events desc",
-];
+/// Copied from the contract, one a line.
+const EXAMPLES: &str = include_str!("examples.txt");
 
 fn snapshot() -> Snapshot {
     let mut store = Store::new(StoreOptions::default());
@@ -42,7 +24,7 @@ fn context() -> Context {
 #[test]
 fn every_example_runs() {
     let snapshot = snapshot();
-    for example in EXAMPLES {
+    for example in EXAMPLES.lines() {
         let query = Query::parse(example).unwrap_or_else(|error| panic!("{}", error.render(example, 100, false)));
         let table = query.run(&snapshot, &context()).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_eq!(table.columns(), query.columns(), "{example}");
@@ -63,7 +45,7 @@ fn every_table_runs_as_it_is() {
 
 #[test]
 fn streaming_gives_what_a_final_run_gives() {
-    for example in EXAMPLES.iter().filter(|text| Query::parse(text).is_ok_and(|query| query.is_streaming())) {
+    for example in EXAMPLES.lines().filter(|text| Query::parse(text).is_ok_and(|query| query.is_streaming())) {
         let query = Query::parse(example).expect("is a query");
         let mut streaming = query.streaming().expect("streams");
         let mut store = Store::new(StoreOptions::default());

@@ -3,6 +3,7 @@
 
 mod clients;
 mod crossing;
+mod nginx;
 mod pgsql;
 mod servers;
 

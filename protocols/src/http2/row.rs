@@ -54,12 +54,7 @@ pub(super) fn finish(mut open: Open, stream: u32, cut_short: bool, decoders: Dec
         _ if is_grpc(&open, decoders) => Record::Grpc(Box::new(call(&open, stream, decoders))),
         _ => http_or_web(&open, stream, decoders),
     };
-    let common = match &mut record {
-        Record::Http(row) => Some(&mut row.common),
-        Record::Grpc(row) => Some(&mut row.common),
-        _ => None,
-    };
-    if let Some(common) = common {
+    if let Some(common) = record.common_mut() {
         common.truncated |= open.truncated || open.request_body.is_cut() || open.response_body.is_cut();
         common.gap |= open.gap;
     }

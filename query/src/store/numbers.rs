@@ -17,14 +17,10 @@ impl Numbers {
 
     /// Those of a row.
     pub(super) fn of(record: &Record) -> Self {
-        let of = |common: &Common| Self { id: common.id, conn: common.conn };
-        match record {
-            Record::Http(row) => of(&row.common),
-            Record::Grpc(row) => of(&row.common),
-            Record::Pgsql(row) => of(&row.common),
-            Record::Dns(row) => of(&row.common),
-            Record::Tls(row) => of(&row.common),
-            Record::Conn(row) => Self { id: 0, conn: row.conn },
+        match (record, record.exchange()) {
+            (_, Some((_, common))) => Self { id: common.id, conn: common.conn },
+            (Record::Conn(row), None) => Self { id: 0, conn: row.conn },
+            (_, None) => Self::default(),
         }
     }
 
@@ -33,13 +29,10 @@ impl Numbers {
         if self == Self::default() {
             return;
         }
-        match record {
-            Record::Http(row) => self.add(&mut row.common),
-            Record::Grpc(row) => self.add(&mut row.common),
-            Record::Pgsql(row) => self.add(&mut row.common),
-            Record::Dns(row) => self.add(&mut row.common),
-            Record::Tls(row) => self.add(&mut row.common),
-            Record::Conn(row) => row.conn = row.conn.saturating_add(self.conn),
+        if let Record::Conn(row) = record {
+            row.conn = row.conn.saturating_add(self.conn);
+        } else if let Some(common) = record.common_mut() {
+            self.add(common);
         }
     }
 

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use tempfile::tempdir;
 
+use super::nginx::Nginx;
 use super::{Certificate, assert_decrypted, assert_same, go, rustls_peer};
-use crate::explore::{Explore, Finished, counted, plain, read, text, wait_for};
+use crate::explore::{Explore, Finished, counted, plain, read, wait_for};
 use crate::peers::{Peer, free_port, script, tool, wait_for_port};
 use crate::servers::curl;
 
@@ -14,21 +15,10 @@ use crate::servers::curl;
 #[test]
 #[ignore = "needs root and a live kernel"]
 fn nginx() {
-    let (folder, certificate) = (tempdir().unwrap(), Certificate::new());
-    let [one, two, tls] = [free_port(), free_port(), free_port()];
-    let configuration = read(&script("nginx_tls.conf"))
-        .replace("@FOLDER@", text(folder.path()))
-        .replace("@CERTIFICATE@", text(&certificate.certificate()))
-        .replace("@KEY@", text(&certificate.key()))
-        .replace("@CLEAR@", &one.to_string())
-        .replace("@CLEAR2@", &two.to_string())
-        .replace("@TLS@", &tls.to_string());
-    let path = folder.path().join("nginx.conf");
-    std::fs::write(&path, configuration).unwrap();
-    let mut command = Command::new("/usr/sbin/nginx");
-    let _nginx = Peer::start(folder.path(), "nginx", command.args(["-p", text(folder.path()), "-c", text(&path)]));
-    wait_for_port(tls);
+    let nginx = Nginx::start();
+    let tls = nginx.tls;
     let listen = tls.to_string();
+    let folder = tempdir().unwrap();
     let explore = Explore::start(folder.path(), &["--comm", "nginx", "--listen", &listen, "-q", "http"]);
     let url = |path: &str| format!("https://127.0.0.1:{tls}{path}");
     for version in ["1.2", "1.3"] {
@@ -40,8 +30,7 @@ fn nginx() {
     }
     let finished = explore.stop();
     finished.assert_whole();
-    let log = read(&folder.path().join("access.log"));
-    let truth = counted(log.lines().map(|line| line.split(' ').map(str::to_owned).collect()));
+    let truth = counted(nginx.whole_log().into_iter());
     let got = finished.rows.iter().map(|row| {
         let [port, method, path, query, status, client, bytes] =
             ["local_port", "method", "path", "query", "status", "remote_port", "resp_bytes"]

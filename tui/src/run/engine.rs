@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocols::event::{Lost, SocketEvent, Timestamp};
-use protocols::record::{Common, Record, Role};
+use protocols::record::{Record, Role};
 use protocols::tracker::{Coverage, InFlight, Loss, Trackers};
 use query::{Context, ProbeRow, Snapshot, Store, StoreOptions};
 
@@ -220,7 +220,7 @@ fn keep(store: &mut Store, counts: &mut Counts, tap: Option<&Tap>, record: Recor
     if let Some(tap) = tap {
         tap.take(&record);
     }
-    if let Some(common) = common(&record) {
+    if let Some((_, common)) = record.exchange() {
         counts.rows = counts.rows.saturating_add(1);
         counts.gaps = counts.gaps.saturating_add(u64::from(common.gap));
         if common.role == Some(Role::Server) || common.twin.is_none() {
@@ -229,18 +229,6 @@ fn keep(store: &mut Store, counts: &mut Counts, tap: Option<&Tap>, record: Recor
         }
     }
     store.append(record);
-}
-
-/// The common columns; null for connections.
-pub(super) fn common(record: &Record) -> Option<&Common> {
-    match record {
-        Record::Http(row) => Some(&row.common),
-        Record::Grpc(row) => Some(&row.common),
-        Record::Pgsql(row) => Some(&row.common),
-        Record::Dns(row) => Some(&row.common),
-        Record::Tls(row) => Some(&row.common),
-        Record::Conn(_) => None,
-    }
 }
 
 /// After so many events the exporter is told how explore is doing: every few seconds where nothing but the clock moves.

@@ -11,7 +11,7 @@ use protocols::event::Timestamp;
 use protocols::record::{Common, Record};
 use protocols::tracker::{Coverage, Loss, Trackers};
 
-use super::engine::{self, Engine};
+use super::engine::Engine;
 use crate::failure::Failure;
 use crate::options::Keep;
 
@@ -70,9 +70,9 @@ fn renumber(rows: &mut [Row]) {
     let mut ids = Vec::new();
     let mut conns: HashMap<(usize, u64), Timestamp> = HashMap::new();
     for row in rows.iter() {
-        let (time, conn) = match (&row.record, engine::common(&row.record)) {
+        let (time, conn) = match (&row.record, row.record.exchange()) {
             (Record::Conn(row), _) => (row.time, row.conn),
-            (_, Some(common)) => {
+            (_, Some((_, common))) => {
                 ids.push((common.time, row.file, common.id));
                 (common.time, common.conn)
             }
@@ -87,13 +87,10 @@ fn renumber(rows: &mut [Row]) {
         let file = row.file;
         let id = |id: u64| ids.get(&(file, id)).copied();
         let conn = |conn: u64| conns.get(&(file, conn)).copied().unwrap_or(conn);
-        match &mut row.record {
-            Record::Http(row) => rename(&mut row.common, id, conn),
-            Record::Grpc(row) => rename(&mut row.common, id, conn),
-            Record::Pgsql(row) => rename(&mut row.common, id, conn),
-            Record::Dns(row) => rename(&mut row.common, id, conn),
-            Record::Tls(row) => rename(&mut row.common, id, conn),
-            Record::Conn(row) => row.conn = conn(row.conn),
+        if let Record::Conn(row) = &mut row.record {
+            row.conn = conn(row.conn);
+        } else if let Some(common) = row.record.common_mut() {
+            rename(common, id, conn);
         }
     }
 }
@@ -153,8 +150,8 @@ mod tests {
     fn numbers_follow_the_first_byte_over_all_files() {
         let mut rows = vec![row(0, 10, 1, None), row(1, 20, 1, None), row(0, 30, 2, Some(1)), row(1, 40, 2, Some(1))];
         renumber(&mut rows);
-        let seen: Vec<_> = rows.iter().filter_map(|row| engine::common(&row.record)).collect();
-        let seen: Vec<_> = seen.iter().map(|common| (common.id, common.parent, common.conn)).collect();
+        let seen: Vec<_> = rows.iter().filter_map(|row| row.record.exchange()).collect();
+        let seen: Vec<_> = seen.iter().map(|(_, common)| (common.id, common.parent, common.conn)).collect();
         assert_eq!(seen, [(1, None, 1), (2, None, 2), (3, Some(1), 1), (4, Some(2), 2)]);
     }
 }
