@@ -225,6 +225,8 @@ pub struct Description {
     pub trace: Option<TraceContext>,
     /// Table it will go to, where that has changed.
     pub protocol: Option<&'static str>,
+    /// The last byte of its request's head, where another may have read the first: who read this one works on it.
+    pub read: Option<Mark>,
 }
 
 /// Trace context of a request.

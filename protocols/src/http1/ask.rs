@@ -132,25 +132,32 @@ impl Http1 {
             _ if line.method == "CONNECT" => Framing::Empty,
             framing => framing.unwrap_or(Framing::Empty),
         };
-        let weight = length.saturating_mul(2);
         self.fresh = false;
-        self.describe(line, head.headers, weight, sink);
-        stream.consume(length);
+        self.file(line, head.headers, length, stream, sink);
         self.start_body(framing, stream, sink);
     }
 
-    /// Files the head with its exchange, and tells what it says.
-    fn describe(&mut self, line: RequestLine, headers: Vec<Header>, weight: usize, sink: &mut Sink<'_>) {
+    /// Files the head, the next `length` bytes, with its exchange, and tells what it says.
+    fn file(
+        &mut self,
+        line: RequestLine,
+        headers: Vec<Header>,
+        length: usize,
+        stream: &mut DataStream,
+        sink: &mut Sink<'_>,
+    ) {
+        stream.consume(length);
         let Some(pending) = self.queue.back_mut() else { return };
         self.last_request.clone_from(&headers);
         pending.take_request(line, headers, self.secure);
+        let weight = length.saturating_mul(2);
         pending.weight = pending.weight.saturating_add(weight);
         self.weight = self.weight.saturating_add(weight);
         let http = &pending.http;
         let target = http.path.as_deref().or(http.host.as_deref()).unwrap_or_default();
         let summary = http.method.as_ref().map(|method| format!("{method} {target}"));
         let trace = http.req_headers.as_deref().and_then(trace::context);
-        sink.describe(pending.id, Description { summary, trace, protocol: None });
+        sink.describe(pending.id, Description { summary, trace, read: stream.last_mark(), ..Description::default() });
     }
 
     fn start_body(&mut self, framing: Framing, stream: &DataStream, sink: &mut Sink<'_>) {
@@ -221,8 +228,7 @@ impl Http1 {
             self.lose_requests(false);
             return;
         };
-        self.describe(line, head.headers, count, sink);
-        stream.consume(count);
+        self.file(line, head.headers, count, stream, sink);
         if let Some(pending) = self.queue.back_mut() {
             let lost = stream.hole().is_some_and(|hole| hole.lost);
             pending.http.common.gap |= lost;
@@ -242,9 +248,9 @@ impl Http1 {
                 let head = head::read(stream.bytes(), &[]);
                 match RequestLine::read(head.start) {
                     Some(line) => {
-                        self.describe(line, head.headers, 0, sink);
                         // It was read, though its end was not seen.
-                        stream.consume(stream.bytes().len());
+                        let count = stream.bytes().len();
+                        self.file(line, head.headers, count, stream, sink);
                     }
                     None => self.withdraw(sink),
                 }

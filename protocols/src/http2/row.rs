@@ -41,6 +41,7 @@ pub(super) fn describe(fields: &[Field], decoder: &Decoder) -> Description {
         summary,
         trace: crate::trace::context(&headers(fields, decoder)),
         protocol: is_grpc.then_some("grpc"),
+        read: None,
     }
 }
 

@@ -105,7 +105,7 @@ impl Talk {
                 open.shape = statement.shape.filter(|shape| !shape.is_empty());
             }
             let summary = self.open.get(&id).and_then(|open| open.shape.clone());
-            sink.describe(id, Description { summary, trace: analysis.trace.clone(), protocol: None });
+            sink.describe(id, Description { summary, trace: analysis.trace.clone(), ..Description::default() });
             begun.push_back(id);
         }
         if begun.is_empty() {

@@ -349,6 +349,6 @@ impl Talk {
         let name = prepared.and_then(|prepared| prepared.name.as_ref()).map(|name| format!("EXECUTE {name}"));
         let summary = shape.cloned().or(name).or_else(|| open.operation.clone());
         let trace = prepared.and_then(|prepared| prepared.trace.clone());
-        sink.describe(id, Description { summary, trace, protocol: None });
+        sink.describe(id, Description { summary, trace, ..Description::default() });
     }
 }

@@ -328,7 +328,8 @@ impl Desk {
                         let rules = &self.scene.config.rules;
                         description.summary = description.summary.map(|summary| redact::summary(&summary, rules));
                     }
-                    self.exchanges.describe(id, description);
+                    let socket = connection.socket;
+                    self.exchanges.describe(id, description, socket, &self.scene.processes);
                 }
                 Step::Finish(exchange) => self.finish(connection, *exchange, ending, emit),
                 Step::Retract { id } => {

@@ -35,6 +35,8 @@ struct Open {
     protocol: &'static str,
     summary: Option<String>,
     strand: Option<Strand>,
+    /// The strand is known to work on it.
+    serves: bool,
     sight: Option<Sight>,
 }
 
@@ -76,15 +78,11 @@ impl Exchanges {
             midstream: on.midstream,
             ..Common::default()
         };
-        match (role, strand) {
-            (Some(Role::Server), Some(strand)) => self.threads.serves(strand, id, on.socket),
-            (Some(Role::Client), Some(strand)) => {
-                if let Some((parent, by)) = self.threads.parent(strand, on.socket) {
-                    common.parent = Some(parent);
-                    common.parent_by = Some(by);
-                }
-            }
-            _ => {}
+        if let (Some(Role::Client), Some(strand)) = (role, strand)
+            && let Some((parent, by)) = self.threads.parent(strand, on.socket)
+        {
+            common.parent = Some(parent);
+            common.parent_by = Some(by);
         }
         let sight = role.map(|role| on.sight(id, role, &begin));
         if let Some(twin) = sight.clone().and_then(|sight| self.twins.meet(sight)) {
@@ -94,12 +92,22 @@ impl Exchanges {
             }
         }
         let Begin { direction, protocol, peer, .. } = begin;
-        let open = Open { common, owner, direction, peer, protocol, summary: None, strand, sight };
+        let open = Open { common, owner, direction, peer, protocol, summary: None, strand, serves: false, sight };
         self.open.insert(id, open);
     }
 
-    pub(super) fn describe(&mut self, id: u64, description: Description) {
+    pub(super) fn describe(&mut self, id: u64, description: Description, socket: SocketId, processes: &Processes) {
         let Some(open) = self.open.get_mut(&id) else { return };
+        // Who read the first byte need not be who works on it: Go's `net/http` lets another goroutine wait for it.
+        if open.common.role == Some(Role::Server) && !open.serves {
+            if let (Some(_), Some(mark)) = (open.strand, description.read) {
+                open.strand = Strand::of(mark, processes.runtime(mark.pid));
+            }
+            if let Some(strand) = open.strand {
+                self.threads.serves(strand, id, socket);
+                open.serves = true;
+            }
+        }
         if description.summary.is_some() {
             open.summary = description.summary;
         }
@@ -205,7 +213,7 @@ impl Exchanges {
 
     fn remove(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;
-        if let Some(strand) = open.strand {
+        if let Some(strand) = open.strand.filter(|_| open.serves) {
             self.threads.served(strand, id);
         }
         if let Some(sight) = &open.sight {

@@ -92,6 +92,26 @@ fn in_go_the_goroutine_counts() {
     assert_eq!(path(&rows, "/row/2").common.parent, None, "a thread of a Go program carries any goroutine");
 }
 
+/// `net/http` waits for the next request in another goroutine, which takes one byte; that goroutine's memory is then used
+/// for the next connection's.
+#[test]
+fn the_goroutine_that_read_the_whole_head_works_on_it() {
+    let mut script = serving();
+    script.named(7, "shop", Some("go"));
+    script.who(7, 71, 9).received(1, "G").received(2, "G");
+    script.who(7, 71, 5).received(1, "ET /one HTTP/1.1\r\n\r\n");
+    script.who(7, 72, 6).received(2, "ET /two HTTP/1.1\r\n\r\n");
+    script.who(7, 71, 5).sent(3, "GET /row/1 HTTP/1.1\r\n\r\n").received(3, OK);
+    script.who(7, 71, 6).sent(3, "GET /row/2 HTTP/1.1\r\n\r\n").received(3, OK);
+    script.sent(1, OK).sent(2, OK);
+    script.who(7, 71, 9).received(1, "GET /three HTTP/1.1\r\n\r\n");
+    script.sent(3, "GET /row/3 HTTP/1.1\r\n\r\n").received(3, OK).sent(1, OK);
+    let rows = script.run();
+    for (page, row) in [("/one", "/row/1"), ("/two", "/row/2"), ("/three", "/row/3")] {
+        assert_eq!(path(&rows, row).common.parent, Some(path(&rows, page).common.id), "{page}");
+    }
+}
+
 #[test]
 fn both_ends_of_a_loopback_connection_name_each_other() {
     for midstream in [false, true] {
