@@ -112,6 +112,17 @@ impl Reader {
         self.ended = true;
     }
 
+    /// Head of the frame that comes next, where the framing is known and the head is there.
+    pub(super) fn upcoming(&mut self, stream: &mut DataStream) -> Option<Head> {
+        stream.consume(std::mem::take(&mut self.lent));
+        matches!(self.state, State::Frame).then(|| Head::parse(stream.bytes()))?
+    }
+
+    /// No byte will come any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The next unit; null until more bytes come. `is_open` says which streams are under way.
     pub(super) fn next<'a>(&mut self, stream: &'a mut DataStream, is_open: &dyn Fn(u32) -> bool) -> Option<Unit<'a>> {
         stream.consume(std::mem::take(&mut self.lent));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::exchange::{Open, Section};
+use super::frame::kind;
 use super::reader::{Place, Reader};
 use super::row::{self, Decoders};
 use super::side::{Event, Side};
@@ -11,11 +12,15 @@ use super::{reveal, settings};
 use crate::event::{Direction, Timestamp};
 use crate::infer::Start;
 use crate::session::{Begin, Session, Sink};
-use crate::stream::{Hole, Streams};
+use crate::stream::{DataStream, Hole, Streams};
 use crate::tracker::Config;
 
 /// How long a request that is still being sent may go on behind the end of its answer, ns. Then the row is given.
 const LINGER: u64 = 100_000_000;
+
+/// How long the answer on a stream that nobody has opened waits for its request, ns. The library's call that sent the request
+/// returns, and is told of, after the call inside it that put it on the wire: another thread may read the answer before.
+const EARLY: u64 = 1_000_000_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(super) struct Http2 {
     /// Highest stream that the client has opened, for all that is known; 0 when joined in the middle.
     highest: u32,
     midstream: bool,
+    /// Frames of the client went by unseen, requests perhaps among them.
+    missed_requests: bool,
     /// Answered streams of which the request goes on, and when that was.
     lingering: VecDeque<(Timestamp, u32)>,
     config: Arc<Config>,
@@ -43,6 +50,7 @@ impl Http2 {
             open: BTreeMap::new(),
             highest: 0,
             midstream,
+            missed_requests: false,
             lingering: VecDeque::new(),
             config: start.config,
         };
@@ -57,6 +65,9 @@ impl Http2 {
     /// Reads one event of one direction. False if there is none.
     fn step(&mut self, direction: Direction, streams: &mut Streams, sink: &mut Sink<'_>) -> bool {
         let is_client = direction == self.requests;
+        if !is_client && self.is_early(streams) {
+            return false;
+        }
         let side = if is_client { &mut self.client } else { &mut self.server };
         let open = &self.open;
         let Some(event) = side.next(&mut streams[direction], &|id| open.contains_key(&id)) else { return false };
@@ -110,6 +121,25 @@ impl Http2 {
             Event::Promise(..) | Event::GoAway(_) | Event::Nothing => {}
         }
         true
+    }
+
+    /// The server's next frame belongs to a request that is still to come.
+    fn is_early(&mut self, streams: &mut Streams) -> bool {
+        if self.midstream || self.missed_requests || self.server.reader.has_ended() {
+            return false;
+        }
+        let answers = &mut streams[self.requests.reverse()];
+        let Some(head) = self.server.reader.upcoming(answers) else { return false };
+        let Some(mark) = answers.next_mark() else { return false };
+        let last = |direction| {
+            let stream: &DataStream = &streams[direction];
+            stream.mark(stream.tail().checked_sub(1)?).map(|mark| mark.time)
+        };
+        let latest = last(self.requests).max(last(self.requests.reverse()));
+        matches!(head.kind, kind::HEADERS | kind::DATA | kind::RST_STREAM)
+            && !head.stream.is_multiple_of(2)
+            && head.stream > self.highest
+            && latest.is_some_and(|latest| latest.since(mark.time) < EARLY)
     }
 
     fn headers(&mut self, is_client: bool, stream: u32, place: Place, section: Section, sink: &mut Sink<'_>) {
@@ -229,6 +259,7 @@ impl Http2 {
 
     /// Frames of one side went by unseen, in a hole or not understood.
     fn lost(&mut self, is_client: bool, hole: Option<Hole>) {
+        self.missed_requests |= is_client;
         for open in self.open.values_mut() {
             open.lose(is_client, hole);
         }

@@ -120,9 +120,21 @@ fn all_other_frames_are_read_over() {
         wire.send(Received, 3, &frame(kind, flags, stream, payload));
     }
     wire.send(Received, 4, &headers(59, true, OK));
-    wire.send(Received, 5, &headers(1, true, OK));
+    // They may have been opened by a request that is told of late, for so long.
+    wire.send(Received, 1_000_000_004, &headers(1, true, OK));
     assert_eq!(wire.rows(), ["1 GET /cart 200 req=0 resp=0"]);
     assert_eq!(wire.skipped(), 0);
+}
+
+/// Another thread may read the answer before the call that asked returns.
+#[test]
+fn an_answer_that_is_told_of_before_its_request() {
+    let mut wire = Wire::begun();
+    wire.send(Received, 3, &[headers(1, false, OK), data(1, true, b"early")].concat());
+    assert_eq!(wire.rows(), [""; 0]);
+    wire.send(Sent, 1, &headers(1, true, GET));
+    assert_eq!(wire.rows(), ["1 GET /cart 200 req=0 resp=5"]);
+    assert_eq!(wire.times(), "1 1 3 3");
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn node_http2() {
 
 #[test]
 #[ignore = "needs root and a live kernel"]
-fn known_to_fail_go_net_http() {
+fn go_net_http() {
     for flags in ["", "-s -w"] {
         let folder = tempdir().unwrap();
         let binary = go(folder.path(), "client.go", flags);
