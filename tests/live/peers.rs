@@ -25,6 +25,11 @@ impl Peer {
         self.child.id().to_string()
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for it to end by itself.
     #[track_caller]
     pub(crate) fn wait(&mut self) {

@@ -1,6 +1,7 @@
 //! Inside TLS: the same rows as in clear, on the right connection, for every kind of library and runtime. Each is compared
 //! with a truth of its own (a server's log) and with the rows of the same exchange without TLS.
 
+mod busy;
 mod clients;
 mod crossing;
 mod nginx;

@@ -14,7 +14,7 @@ pub(super) struct Nginx {
     pub(super) tls: u16,
     pub(super) folder: TempDir,
     _certificate: Certificate,
-    _master: Peer,
+    pub(super) master: Peer,
 }
 
 impl Nginx {
@@ -36,7 +36,7 @@ impl Nginx {
         let mut command = Command::new("/usr/sbin/nginx");
         let master = Peer::start(folder.path(), "nginx", command.args(["-p", text(folder.path()), "-c", text(&path)]));
         [one, two, tls].into_iter().for_each(wait_for_port);
-        Self { clear: [one, two], tls, folder, _certificate: certificate, _master: master }
+        Self { clear: [one, two], tls, folder, _certificate: certificate, master }
     }
 
     /// What was asked: port, method, target, status, client's port, bytes of body.
