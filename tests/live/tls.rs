@@ -4,6 +4,7 @@
 mod busy;
 mod clients;
 mod crossing;
+mod libraries;
 mod nginx;
 mod pgsql;
 mod servers;
