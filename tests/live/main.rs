@@ -6,6 +6,7 @@
 
 mod chains;
 mod cluster;
+mod connections;
 mod dns;
 mod explore;
 mod identity;
