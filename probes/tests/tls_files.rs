@@ -86,6 +86,16 @@ fn go_programs_are_read_by_their_function_table() {
     assert_eq!(calls(&library).len(), 2);
 }
 
+/// grpcio's own extension.
+#[test]
+#[ignore = "needs grpcio (tests/install)"]
+fn boringssl_without_symbols_is_named() {
+    let script = "import grpc._cython.cygrpc as it; print(it.__file__)";
+    let extension = output("python", &["-c", script]);
+    let refusal = inspect(Path::new(extension.trim())).unwrap_err();
+    assert_eq!(refusal, Refusal::NoSymbols("static BoringSSL, no symbols".to_owned()));
+}
+
 #[test]
 fn what_holds_no_tls_says_so() {
     assert_eq!(inspect(Path::new("/bin/true")), Err(Refusal::NoLibrary));

@@ -68,6 +68,15 @@ const GNUTLS: [(&str, Call); 5] = [
 
 const GO: [(&str, Call); 2] = [("crypto/tls.(*Conn).Read", Call::GoRead), ("crypto/tls.(*Conn).Write", Call::GoWrite)];
 
+/// Functions that give away a library which is not read.
+const NOT_READ: [(&str, &str); 5] = [
+    ("JNI_CreateJavaVM", "Java's own TLS (JSSE) is not read; netty-tcnative's is"),
+    ("SSL_ImportFD", "NSS is not read"),
+    ("mbedtls_ssl_read", "Mbed TLS is not read"),
+    ("wolfSSL_read", "wolfSSL is not read"),
+    ("s2n_recv", "s2n-tls is not read"),
+];
+
 /// Looks into an executable or shared object.
 ///
 /// # Errors
@@ -92,13 +101,23 @@ pub fn inspect(path: &Path) -> Result<Library, Refusal> {
     if let Some(version) = rustls_version(&image) {
         return rustls(&image, version);
     }
-    match image.version("OpenSSL ").or_else(|| image.version("AWS-LC ")) {
-        // libcrypto names its version too: only a library with TLS's own strings is one.
-        Some(_) if image.contains(b"ssl3_read_bytes\0") || image.contains(b"ssl_read_internal\0") => {
-            Err(Refusal::NoSymbols("static OpenSSL, no symbols".to_owned()))
-        }
-        _ => Err(Refusal::NoLibrary),
+    Err(not_read(&image).map_or(Refusal::NoLibrary, |reason| Refusal::NoSymbols(reason.to_owned())))
+}
+
+/// Why the TLS library in this file is not read; null where there is none.
+fn not_read(image: &Image<'_>) -> Option<&'static str> {
+    let known = image.functions(&NOT_READ.map(|(name, _)| name));
+    if let Some((_, reason)) = NOT_READ.iter().find(|(name, _)| known.contains_key(name)) {
+        return Some(reason);
     }
+    // libcrypto names its version too: only a library with TLS's own strings is one.
+    let is_openssl = image.version("OpenSSL ").or_else(|| image.version("AWS-LC ")).is_some()
+        && (image.contains(b"ssl3_read_bytes\0") || image.contains(b"ssl_read_internal\0"));
+    if is_openssl {
+        return Some("static OpenSSL, no symbols");
+    }
+    // It has no version, but its errors name the source file they come from.
+    image.contains(b"/ssl/ssl_lib.cc\0").then_some("static BoringSSL, no symbols")
 }
 
 fn openssl(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Result<Library, Refusal> {
