@@ -17,6 +17,7 @@ mod offsets;
 mod plaintext;
 mod programs;
 mod raw;
+mod rings;
 mod selection;
 mod shedding;
 
@@ -37,6 +38,7 @@ use decode::Decoder;
 use losses::Losses;
 use plaintext::Plaintext;
 use programs::{ConnMap, Programs};
+pub use rings::has_ring;
 use selection::Selection;
 use shedding::Shedding;
 
@@ -136,6 +138,10 @@ impl Capture {
         let watched: Vec<u32> = capture.selection.watched().collect();
         watched.into_iter().for_each(|pid| capture.decoder.name(time, pid));
         capture.look(time);
+        if capture.programs.as_ref().is_some_and(Programs::asks_for_rings) {
+            let watched: Vec<u32> = capture.selection.watched().filter(|pid| rings::has_ring(*pid)).collect();
+            watched.into_iter().for_each(|pid| capture.decoder.ring(time, pid, &capture.selection));
+        }
         Ok(capture)
     }
 

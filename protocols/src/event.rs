@@ -132,6 +132,8 @@ pub enum ProcessChange {
     Named(Arc<ProcessNames>),
     /// What is known of the TLS library in it.
     Tls(TlsStatus),
+    /// It moves bytes through its sockets by io_uring, or might: they cannot be read, at best counted.
+    Ring,
     /// Its last thread ended.
     Exited,
 }
@@ -374,6 +376,9 @@ impl Source {
 
 /// Cause of what was left out on purpose, because of the brake (`--max-cpu`): counted as shed, not as lost.
 pub const SHED: &str = "shed";
+
+/// Cause of calls that io_uring made: their bytes are events too, of which only the length is known.
+pub const IO_URING: &str = "io_uring";
 
 /// A loss, counted where it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod twins;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use self::connection::Connection;
 use self::desk::Desk;
@@ -341,6 +342,8 @@ pub struct Coverage {
     pub shed: u64,
     /// Losses by cause.
     pub losses: Vec<Loss>,
+    /// Names of processes whose sockets io_uring moves bytes through, or might: what is missing is not known.
+    pub io_uring: BTreeSet<Arc<str>>,
 }
 
 /// A row of table `loss`.

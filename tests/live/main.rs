@@ -15,6 +15,7 @@ mod peers;
 mod pgsql;
 mod privileges;
 mod protocols;
+mod rings;
 mod scenarios;
 mod servers;
 mod targets;

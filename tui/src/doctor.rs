@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use probes::SourceError;
-use probes::live::{Capture, Hook, HookState, Options};
+use probes::live::{Capture, Hook, HookState, Options, has_ring};
 use probes::targets::Targets;
 use probes::tls::{Refusal, inspect, mapped};
 use query::export::escape;
@@ -77,6 +77,8 @@ struct Process {
     library: Option<(String, Option<String>, PathBuf)>,
     /// Why its plaintext cannot be read; null when it can.
     reason: Option<String>,
+    /// It has an io_uring.
+    io_uring: bool,
 }
 
 /// The process asked for, or every one that has a TLS library.
@@ -99,7 +101,8 @@ fn maps_tls(pid: u32) -> bool {
 
 fn process(pid: u32) -> Process {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
-    let mut found = Process { pid, name, library: None, reason: Some("no library found".to_owned()) };
+    let mut found =
+        Process { pid, name, library: None, reason: Some("no library found".to_owned()), io_uring: has_ring(pid) };
     let files = match mapped::executables(pid) {
         Ok(files) => files,
         Err(error) => {
@@ -163,6 +166,12 @@ fn as_text(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
         };
         // A process may call itself anything.
         text.push_str(&format!("  {:>8} {:16} {verdict}\n", process.pid, escape(&process.name)));
+        if process.io_uring {
+            text.push_str(&format!(
+                "  {:25} has an io_uring: what that moves through sockets is counted, not read\n",
+                ""
+            ));
+        }
     }
     text
 }
@@ -190,6 +199,7 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
         json!({
             "pid": process.pid,
             "process": process.name,
+            "io_uring": process.io_uring,
             "tls": { "library": library, "version": version, "path": path, "reason": process.reason },
         })
     };

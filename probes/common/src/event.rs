@@ -7,7 +7,7 @@
 //!        | State  Change                |
 //!        | Exec   comm[16]              | file name, `captured` bytes
 //!        | Plain  Decrypted               | `captured` bytes of the call, then padding
-//!        | Close, Fork, Exit, Listen: none
+//!        | Close, Fork, Exit, Listen, Ring: none
 //! ```
 
 /// First part of every record.
@@ -54,6 +54,8 @@ pub mod kind {
     pub const LISTEN: u16 = 8;
     /// Plaintext passed a TLS library; without bytes: its connection is known now.
     pub const PLAIN: u16 = 9;
+    /// A process has set up an io_uring.
+    pub const RING: u16 = 10;
 }
 
 /// Bits of [`Header::flags`].
@@ -70,6 +72,8 @@ pub mod flag {
     pub const READ: u16 = 16;
     /// Data: the first eight bytes of [`super::Peer::address`] are what the register holds in which Go keeps its goroutine.
     pub const TASK: u16 = 32;
+    /// Data: moved by io_uring, so that only their number is known.
+    pub const RING: u16 = 64;
 }
 
 /// An internet address as the kernel holds it.

@@ -56,6 +56,7 @@ macro_rules! for_each_offset {
             TASK_PID "task_struct" "pid" false;
             TASK_SIGNAL "task_struct" "signal" false;
             TASK_FILES "task_struct" "files" false;
+            TASK_FLAGS "task_struct" "flags" false;
             SIGNAL_LIVE "signal_struct" "live" false;
             FILES_FDT "files_struct" "fdt" false;
             FDT_MAX_FDS "fdtable" "max_fds" false;

@@ -117,6 +117,7 @@ pub mod hit {
     pub const EXIT: u32 = 7;
     pub const SYS_ENTER: u32 = 8;
     pub const SYS_EXIT: u32 = 9;
+    pub const RING: u32 = 10;
 }
 
 /// Counts a run.

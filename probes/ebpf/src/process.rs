@@ -97,6 +97,16 @@ pub fn exit(ctx: RawTracePointContext) -> i32 {
     0
 }
 
+/// `io_uring_create(fd, …)`: back end B sees nothing of what is moved by it.
+#[raw_tracepoint(tracepoint = "io_uring_create")]
+pub fn ring(_ctx: RawTracePointContext) -> i32 {
+    if watched((bpf_get_current_pid_tgid() >> 32) as u32) {
+        count(hit::RING);
+        deliver_value(&header(kind::RING));
+    }
+    0
+}
+
 #[inline(never)]
 fn executed(bprm: u64) {
     let mut event = Executed { header: header(kind::EXEC), comm: [0; COMM], file: [0; FILE_NAME] };

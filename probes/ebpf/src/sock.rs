@@ -8,10 +8,12 @@ use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 
-use crate::arch::in_progress;
+use crate::arch::{Registers, in_progress, nr};
 use crate::call::Buffers;
 use crate::emit::now;
+use crate::kernel::member;
 use crate::maps::{count, hit};
+use crate::settings::offset;
 use crate::targets::watched;
 use crate::transfer::{Transfer, is_aside, tell};
 
@@ -59,9 +61,20 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
         registers: sender,
         batched: false,
         transport: 0,
-        padding: 0,
+        ring: by_ring(&registers),
         head: 0,
         tail: 0,
         told: 0,
     });
+}
+
+/// `PF_IO_WORKER`: a thread that the kernel gave the process for its io_uring, which inherits nobody's system call.
+const WORKER: u32 = 0x10;
+
+/// Whether io_uring moves the bytes: for a process that submits or waits, or on a thread of its own.
+#[inline(always)]
+fn by_ring(registers: &Registers) -> bool {
+    // SAFETY: there is always a current task.
+    let task = unsafe { bpf_get_current_task_btf() } as u64;
+    registers.call == nr::IO_URING_ENTER || member::<u32>(task, &offset::TASK_FLAGS) & WORKER != 0
 }

@@ -54,7 +54,8 @@ pub struct Transfer {
     pub batched: bool,
     /// One of [`transport`]; filled in by [`tell`].
     pub transport: u8,
-    pub padding: u8,
+    /// Moved by io_uring.
+    pub ring: bool,
     /// Bytes still to be copied of its beginning, and then of its end; filled in by [`verdict::share`]. What lies between
     /// them is cut.
     pub head: u32,
@@ -129,6 +130,9 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
 fn begin(transfer: &Transfer, conn: &Conn, position: u64) {
     let Some(scratch) = scratch() else { return };
     let mut flags = if transfer.sent { flag::SENT } else { 0 };
+    if transfer.ring {
+        flags |= flag::RING;
+    }
     let mut peer = Peer::default();
     if transfer.transport != transport::UDP && tls::tells_goroutines() {
         let [a, b, c, d, e, f, g, h] = goroutine_of_call().to_ne_bytes();

@@ -19,6 +19,7 @@ use super::handles::Handles;
 use super::movable::Movable;
 use super::plaintext::Plaintext;
 use super::raw::split;
+use super::rings::Rings;
 use super::selection::{Selection, facts_or};
 use crate::process::Facts;
 
@@ -43,6 +44,8 @@ pub(super) struct Decoder {
     pub(super) movable: Movable,
     /// TLS libraries.
     pub(super) plaintext: Plaintext,
+    /// Users of io_uring.
+    pub(super) rings: Rings,
     /// Ends of sockets that carry TLS, with their times, until they are told.
     ending: VecDeque<(Timestamp, u64)>,
     out: VecDeque<SocketEvent>,
@@ -81,6 +84,7 @@ impl Decoder {
             handles: Handles::default(),
             movable: Movable::default(),
             plaintext,
+            rings: Rings::default(),
             ending: VecDeque::new(),
             out: VecDeque::new(),
         }
@@ -125,6 +129,7 @@ impl Decoder {
             kind::FORK => self.fork(&header, time, selection),
             kind::EXEC => self.exec(&header, time, rest, selection),
             kind::EXIT => self.exit(&header, time, selection),
+            kind::RING => self.ring(time, header.pid, selection),
             kind::LISTEN => selection.listen(header.pid, u16::try_from(header.len).unwrap_or(0)),
             _ => {}
         }
@@ -192,6 +197,14 @@ impl Decoder {
         self.process(time, facts.pid, ProcessChange::Named(Arc::new(names)));
     }
 
+    /// A process has an io_uring that moves bytes of its sockets, or might.
+    pub(super) fn ring(&mut self, time: Timestamp, pid: u32, selection: &Selection) {
+        if !selection.refuses(pid) && self.rings.found(pid) {
+            self.name(time, pid);
+            self.process(time, pid, ProcessChange::Ring);
+        }
+    }
+
     fn process(&mut self, time: Timestamp, pid: u32, change: ProcessChange) {
         self.push(SocketEvent::Process(ProcessEvent { time, pid, change }));
     }
@@ -222,6 +235,7 @@ impl Decoder {
         selection.exec(&facts);
         self.handles.forget(header.pid);
         self.movable.forget(header.pid);
+        self.rings.forget(header.pid);
         if !selection.refuses(header.pid) {
             self.plaintext.exec(header.pid);
             self.name_as(time, &facts);
@@ -236,6 +250,7 @@ impl Decoder {
         self.handles.forget(header.pid);
         self.movable.forget(header.pid);
         self.plaintext.exit(header.pid);
+        self.rings.forget(header.pid);
         if !refused {
             self.process(time, header.pid, ProcessChange::Exited);
         }
@@ -300,6 +315,10 @@ impl Decoder {
         self.name(time, header.pid);
         if handed_over {
             self.push(SocketEvent::State(State { time, socket: id, change: StateChange::Owner { pid: header.pid } }));
+        }
+        if header.flags & flag::RING != 0 {
+            self.rings.moved(header.len);
+            self.ring(time, header.pid, selection);
         }
         if let Some([20..=23, 3, 0..=4, ..]) = payload.get(..5) {
             self.plaintext.speaks_tls(header.pid);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use aya::maps::{MapData, PerCpuArray};
 use probes_common::event::loss;
-use protocols::event::{Lost, SocketEvent, Timestamp};
+use protocols::event::{IO_URING, Lost, SocketEvent, Timestamp};
 
 use super::decode::Decoder;
 use super::programs::CAUSES;
@@ -36,6 +36,8 @@ impl Losses {
         let (handles, movable) = (decoder.handles.take_unplaced(), decoder.movable.take_unplaced());
         let (events, bytes) = (handles.0 + movable.0, handles.1 + movable.1);
         push(decoder, time, "tls_unplaced", events, bytes);
+        let (events, bytes) = decoder.rings.take_moved();
+        push(decoder, time, IO_URING, events, bytes);
         self.told[loss::RING_FULL as usize] != ring_full
     }
 }

@@ -41,6 +41,8 @@ const fn row(program: &'static str, tracepoint: &'static str, hit: u32) -> Row {
 
 pub(super) const SOCK: &[Row] = &[row("sock_send", "sock_send_length", 0), row("sock_recv", "sock_recv_length", 1)];
 const SYSCALL: &[Row] = &[row("sys_enter", "sys_enter", 8), row("sys_exit", "sys_exit", 9)];
+/// What moves bytes out of its sight.
+const RINGS: &[Row] = &[row("ring", "io_uring_create", 10)];
 /// For kernels without `bpf_loop`.
 const SYSCALL_INLINE: &[Row] = &[row("sys_enter", "sys_enter", 8), row("sys_exit_inline", "sys_exit", 9)];
 pub(super) const LIFECYCLE: &[Row] = &[
@@ -122,6 +124,9 @@ pub(super) fn start(options: &Options) -> Result<(Programs, Maps), SourceError> 
         (Backend::Syscall, _) | (Backend::Auto, Some(_)) => programs.attach_syscalls()?,
         (Backend::Sock | Backend::Auto, None) => programs.attach(SOCK)?,
     }
+    if programs.asks_for_rings() && RINGS.iter().all(|row| types.has_tracepoint(row.tracepoint)) {
+        programs.attach(RINGS)?;
+    }
     Ok((programs, maps))
 }
 
@@ -133,6 +138,11 @@ impl Programs {
             .iter()
             .map(|(hook, index)| Hook { hits: hits(*index), ns_per_hit: self.mean_time(&hook.program), ..hook.clone() })
             .collect()
+    }
+
+    /// The system calls tell nothing of what io_uring moves: its users have to be found otherwise.
+    pub(super) fn asks_for_rings(&self) -> bool {
+        self.hooks.iter().any(|(hook, _)| hook.program == "sys_enter")
     }
 
     /// Where the kernel cannot take times, they stay unknown.

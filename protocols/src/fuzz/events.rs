@@ -192,6 +192,7 @@ impl<'a> Bytes<'a> {
                 ProcessChange::Named(Arc::new(ProcessNames { runtime, ..ProcessNames::default() }))
             }
             2 => ProcessChange::Tls(TlsStatus { library: None, version: None, reason: Some("fuzz".into()) }),
+            _ if self.byte() & 1 == 0 => ProcessChange::Ring,
             _ => ProcessChange::Exited,
         }
     }

@@ -11,7 +11,9 @@ use super::names::Names;
 use super::processes::Processes;
 use super::threads::Strand;
 use super::{Config, Coverage, InFlight};
-use crate::event::{Data, Direction, Lost, ProcessChange, ProcessEvent, SHED, Session, Source, Timestamp, Vantage};
+use crate::event::{
+    Data, Direction, IO_URING, Lost, ProcessChange, ProcessEvent, SHED, Session, Source, Timestamp, Vantage,
+};
 use crate::keys::KeyLog;
 use crate::record::{Record, Tls};
 use crate::redact;
@@ -70,6 +72,11 @@ impl Desk {
         if event.change == ProcessChange::Exited {
             self.exchanges.exited(event.pid);
         }
+        if event.change == ProcessChange::Ring {
+            let name = self.scene.processes.owner(event.pid).and_then(|owner| self.scene.processes.names(&owner));
+            let name = name.and_then(|names| names.process.clone());
+            self.coverage.io_uring.insert(name.unwrap_or_else(|| event.pid.to_string().into()));
+        }
         self.scene.processes.handle(event);
     }
 
@@ -78,7 +85,10 @@ impl Desk {
             self.coverage.shed = self.coverage.shed.saturating_add(lost.events);
             return;
         }
-        self.explained = self.explained.saturating_add(lost.bytes);
+        // Its calls are events of their own, which leave no gap to be explained.
+        if lost.cause != IO_URING {
+            self.explained = self.explained.saturating_add(lost.bytes);
+        }
         self.coverage.lose(lost.cause, lost.events, lost.bytes, lost.time);
     }
 

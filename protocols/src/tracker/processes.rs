@@ -40,6 +40,8 @@ impl Processes {
             }
             ProcessChange::Named(names) => self.entry(event.pid).names = Some(names),
             ProcessChange::Tls(status) => self.entry(event.pid).tls = Some(status),
+            // Told in the coverage.
+            ProcessChange::Ring => {}
             ProcessChange::Exited => self.exited(event.pid),
         }
     }

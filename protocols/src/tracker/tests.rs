@@ -1,7 +1,7 @@
 //! Whole sessions through the trackers.
 
 use super::*;
-use crate::event::{Direction, Endpoint, Lost, Side, Source, StateChange};
+use crate::event::{Direction, Endpoint, IO_URING, Lost, ProcessChange, ProcessEvent, Side, Source, StateChange};
 use crate::record::{Http, ParentBy, Role};
 use crate::testing::{Rows, START, Script};
 
@@ -207,6 +207,21 @@ fn a_loss_that_was_reported_is_not_counted_again() {
     let rows = script.run();
     let losses: Vec<_> = rows.coverage.losses.iter().map(|l| (l.cause.as_ref(), l.events, l.bytes)).collect();
     assert_eq!(losses, [("ring_full", 3, 100)]);
+}
+
+/// What io_uring moves is no hole in the stream: it does not account for one elsewhere.
+#[test]
+fn users_of_io_uring_are_named_and_explain_no_gap() {
+    let mut script = Script::live();
+    script.named(7, "ring", None).open(1, 80, 40000, Side::Remote).received(1, GET).sent(1, OK);
+    let time = script.tick();
+    script.event(SocketEvent::Process(ProcessEvent { time, pid: 7, change: ProcessChange::Ring }));
+    let lost = Lost { time, socket: None, cause: IO_URING.into(), events: 3, bytes: 100 };
+    script.event(SocketEvent::Lost(lost)).missed(1, Direction::Received, 100).received(1, GET).sent(1, OK).close(1);
+    let rows = script.run();
+    assert_eq!(rows.coverage.io_uring.iter().map(AsRef::as_ref).collect::<Vec<_>>(), ["ring"]);
+    let losses: Vec<_> = rows.coverage.losses.iter().map(|l| (l.cause.as_ref(), l.events, l.bytes)).collect();
+    assert_eq!(losses, [(IO_URING, 3, 100), ("missing", 1, 100)]);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Summary {
     pub(crate) evicted: u64,
     /// Cause, events, bytes.
     pub(crate) losses: Vec<(String, u64, u64)>,
+    /// Processes of which bytes are missing because io_uring moves them.
+    pub(crate) io_uring: Vec<String>,
     /// `live` or `recorded`, of the demo.
     pub(crate) source: Option<&'static str>,
 }
@@ -49,6 +51,7 @@ impl Summary {
                 .into_iter()
                 .map(|loss| (loss.cause.into_owned(), loss.events, loss.bytes))
                 .collect(),
+            io_uring: coverage.io_uring.iter().map(|name| word(name)).collect(),
             source,
         }
     }
@@ -92,6 +95,9 @@ impl Summary {
         for (cause, events, _) in &self.losses {
             line.push_str(&format!(" lost.{cause}={events}"));
         }
+        if !self.io_uring.is_empty() {
+            line.push_str(&format!(" io_uring={}", self.io_uring.join(",")));
+        }
         if let Some(source) = self.source {
             line.push_str(&format!(" source={source}"));
         }
@@ -118,11 +124,19 @@ impl Summary {
         for (cause, events, _) in &self.losses {
             members.insert(format!("lost.{cause}"), json!(events));
         }
+        if !self.io_uring.is_empty() {
+            members.insert("io_uring".to_owned(), json!(self.io_uring));
+        }
         if let Some(source) = self.source {
             members.insert("source".to_owned(), json!(source));
         }
         Value::Object(members)
     }
+}
+
+/// A name that a process gave itself, as one word of the line.
+fn word(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_ascii_graphic() && letter != ',' { letter } else { '_' }).collect()
 }
 
 /// In percent with one digit, never rounded up to 100 while something is missing.
@@ -170,6 +184,13 @@ mod tests {
         let losses = vec![("ring_full".to_owned(), 7, 512), ("fault".to_owned(), 1, 0)];
         let line = Summary { losses, source: Some("live"), ..summary() }.text();
         assert!(line.ends_with(" lost=8 lost.ring_full=7 lost.fault=1 source=live"), "{line}");
+    }
+
+    #[test]
+    fn users_of_io_uring_are_named() {
+        let io_uring = ["redis", "my, name\u{1b}"].map(word).to_vec();
+        let line = Summary { io_uring, source: Some("live"), ..summary() }.text();
+        assert!(line.ends_with(" lost=0 io_uring=redis,my__name_ source=live"), "{line}");
     }
 
     #[test]

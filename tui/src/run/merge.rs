@@ -119,6 +119,7 @@ fn add(sum: &mut Coverage, part: &Coverage) {
     sum.truncated = sum.truncated.saturating_add(part.truncated);
     sum.gaps = sum.gaps.saturating_add(part.gaps);
     sum.shed = sum.shed.saturating_add(part.shed);
+    sum.io_uring.extend(part.io_uring.iter().cloned());
     for loss in &part.losses {
         match sum.losses.iter_mut().find(|known| known.cause == loss.cause) {
             Some(known) => {

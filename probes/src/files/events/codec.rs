@@ -255,6 +255,7 @@ fn put_change(out: &mut Vec<u8>, change: &ProcessChange) {
             }
         }
         ProcessChange::Exited => out.push(3),
+        ProcessChange::Ring => out.push(4),
     }
 }
 
@@ -274,6 +275,7 @@ fn process_change(cursor: &mut Cursor<'_>) -> Taken<ProcessChange> {
             reason: cursor.shared()?,
         }),
         3 => ProcessChange::Exited,
+        4 => ProcessChange::Ring,
         _ => return Err(Malformed),
     })
 }

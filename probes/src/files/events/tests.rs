@@ -97,6 +97,7 @@ fn process_change() -> impl Strategy<Value = ProcessChange> {
         (maybe(), maybe(), maybe())
             .prop_map(|(library, version, reason)| { ProcessChange::Tls(TlsStatus { library, version, reason }) }),
         Just(ProcessChange::Exited),
+        Just(ProcessChange::Ring),
     ]
 }
 
