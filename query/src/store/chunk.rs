@@ -2,6 +2,7 @@
 
 use polars::prelude::*;
 
+use super::compact::compact;
 use super::physical::{SEQ, dtype};
 use crate::types::Type;
 
@@ -100,5 +101,5 @@ fn append(first: Column, second: Column) -> PolarsResult<Column> {
     }
     let mut series = first.take_materialized_series();
     series.append_owned(second.take_materialized_series())?;
-    Ok(series.rechunk().into_column())
+    Ok(compact(&series.rechunk())?.into_column())
 }

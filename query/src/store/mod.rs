@@ -7,6 +7,7 @@
 
 mod builder;
 mod chunk;
+mod compact;
 mod load;
 mod log;
 mod numbers;
