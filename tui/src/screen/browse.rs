@@ -38,10 +38,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::GroupBy => return with_column(model, query_text::count_by),
         Action::SortBy => return with_column(model, query_text::sort),
         Action::Columns => model.pane_mut().all_columns = !model.pane().all_columns,
-        Action::Follow => {
-            move_row(model, Action::Top);
-            return ask(model);
-        }
+        Action::Follow => return browse_time::follow(model),
         Action::Pause => return pause(model),
         Action::Open => return open(model),
         Action::Back => return back(model),
@@ -93,7 +90,7 @@ fn go_to_screen(model: &mut Model, action: Action) -> Vec<Command> {
     ask(model)
 }
 
-fn move_row(model: &mut Model, action: Action) {
+pub(super) fn move_row(model: &mut Model, action: Action) {
     let page = model.page();
     let pane = model.pane_mut();
     let (row, last) = (pane.row, pane.height().saturating_sub(1));
@@ -112,6 +109,12 @@ fn move_row(model: &mut Model, action: Action) {
         Action::Top => 0,
         _ => last,
     };
+    hold(model);
+    keep_in_view(model);
+}
+
+/// Below the newest row rows stay where they are, so that none moves away under the cursor.
+fn hold(model: &mut Model) {
     let (exchanges, newest_first) = (model.status.exchanges, model.pane().query.contains("sort time desc"));
     let pane = model.pane_mut();
     pane.held = match pane.held {
@@ -119,7 +122,6 @@ fn move_row(model: &mut Model, action: Action) {
         Some(held) => Some(held),
         None => Some(exchanges),
     };
-    keep_in_view(model);
 }
 
 /// Goes to the first row of the next part that has rows.
@@ -212,7 +214,7 @@ fn with_column(model: &mut Model, change: fn(&str, &str) -> String) -> Vec<Comma
     }
 }
 
-fn pause(model: &mut Model) -> Vec<Command> {
+pub(super) fn pause(model: &mut Model) -> Vec<Command> {
     match model.paused.take() {
         Some(_) => {
             let mut commands = vec![Command::Freeze(false)];
@@ -340,6 +342,7 @@ fn to_error(model: &mut Model, forward: bool) {
     match found {
         Some(row) => {
             model.pane_mut().row = row;
+            hold(model);
             keep_in_view(model);
         }
         None => model.note = Some("no further error in these rows".to_owned()),

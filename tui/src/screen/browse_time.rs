@@ -2,15 +2,30 @@
 
 use query::{Query, Value};
 
-use super::browse::of_row;
+use super::browse::{move_row, of_row, pause};
+use super::keys::Action;
 use super::model::Model;
 use super::query_text;
-use super::update::{Command, enter_query, reset_query};
+use super::update::{Command, ask, enter_query, reset_query};
 
 /// Goes to a moment that was typed: the rows up to it.
 pub(super) fn go_to(model: &mut Model, text: &str) -> Vec<Command> {
     let query = until(&model.pane().query, text);
     enter(model, query)
+}
+
+/// Back to the present: the newest rows, whatever was paused, stepped to or picked before.
+pub(super) fn follow(model: &mut Model) -> Vec<Command> {
+    let mut commands = if model.paused.is_some() { pause(model) } else { Vec::new() };
+    model.range_start = None;
+    let query = present(&model.pane().query);
+    if query == model.pane().query {
+        move_row(model, Action::Top);
+        commands.extend(ask(model));
+    } else {
+        commands.extend(enter(model, query));
+    }
+    commands
 }
 
 /// Moves through time by a tenth of what is there; beyond the last row lies the present.
@@ -60,6 +75,16 @@ fn until(query: &str, moment: &str) -> String {
     stages.join(" | ")
 }
 
+/// A query without the times that keys wrote into it.
+fn present(query: &str) -> String {
+    let mut stages = query_text::stages(query);
+    stages.retain(|stage| !WRITTEN.iter().any(|start| stage.starts_with(start)));
+    stages.join(" | ")
+}
+
+/// How stages begin that `,`, `.`, `t` and `v` write.
+const WRITTEN: [&str; 3] = ["where time <= '", "where time between '", "where time >= '"];
+
 fn enter(model: &mut Model, query: String) -> Vec<Command> {
     match Query::parse(&query) {
         Ok(_) => enter_query(model, query),
@@ -72,7 +97,15 @@ fn enter(model: &mut Model, query: String) -> Vec<Command> {
 
 #[cfg(test)]
 mod tests {
-    use super::until;
+    use super::{present, until};
+
+    #[test]
+    fn the_present_is_a_query_without_the_times_of_keys() {
+        let own = "requests where role = 'server' | sort time desc | take 500";
+        assert_eq!(present(&until(own, "10:15")), own);
+        let range = "requests where time > '10:14' | where time between '10:15' and '10:16' | sort time desc";
+        assert_eq!(present(range), "requests where time > '10:14' | sort time desc", "what was typed stays");
+    }
 
     #[test]
     fn a_moment_takes_the_place_of_the_one_before() {

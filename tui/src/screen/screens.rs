@@ -172,7 +172,7 @@ pub(super) const SCREENS: [Screen; 9] = [
                 ..PART
             },
             Part {
-                title: "resolvers: slow (over 30ms), failing, and names that do not exist (search lists)",
+                title: "resolvers: slow is over 30ms, no_name a name that does not exist",
                 query: "dns where role = 'client' or twin is null | summarize n=count(), errors=error_rate(), \
                         no_answer=count(if rcode is null), slow=count(if latency > 30ms), \
                         no_name=count(if rcode = 'NXDOMAIN'), p50(latency), p99(latency) \

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use query::{Table, Value};
+use unicode_width::UnicodeWidthStr;
 
 use super::{Detail, Kind, Line, OnEnter, Target, heading, line, plain, scaled, span};
 use crate::screen::format::{cut, safe};
@@ -43,8 +44,13 @@ pub(super) fn write(
         let bar = format!("{}{}", " ".repeat(before), theme.bar().to_string().repeat(long));
         let took = call.target.latency.map_or_else(|| "-".to_owned(), span);
         let (indent, mark) = ("  ".repeat(*depth), if call.error { "failed " } else { "" });
-        let text =
-            format!("  {bar:columns$} {took:>7} {indent}{mark}{} {}", safe(&call.target.summary), safe(&call.outcome));
+        let (summary, outcome) = (safe(&call.target.summary), safe(&call.outcome));
+        // `BEGIN` answers `BEGIN`: that says nothing more.
+        let outcome = if summary == outcome { String::new() } else { format!("  {outcome}") };
+        let before = format!("  {bar:columns$} {took:>7} {indent}{mark}");
+        // What came of it stays in view, the statement gives way.
+        let room = width.saturating_sub(before.width() + outcome.width()).max(12);
+        let text = format!("{before}{}{outcome}", cut(&summary, room, theme.ellipsis()));
         let kind = if call.error { Kind::Error } else { Kind::Plain };
         let on_enter = OnEnter::Open(Box::new(call.target.clone()));
         lines.push(Line { kind, text: cut(&text, width, theme.ellipsis()), on_enter });

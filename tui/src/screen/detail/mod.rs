@@ -145,7 +145,7 @@ impl Detail {
         lines.push(plain(format!("  {}{}", bar.repeat(filled), rest.repeat(columns.saturating_sub(filled)))));
         let moving = latency.saturating_sub(waiting);
         lines.push(plain(format!(
-            "  {bar} waiting for the first byte {}   {rest} transfer of request and answer {}   in all {}",
+            "  {bar} waiting for the first byte {}  {rest} transfer {}  in all {}",
             span(waiting),
             span(moving),
             span(latency)
@@ -246,7 +246,8 @@ fn facts(lines: &mut Vec<Line>, protocol: &str, value: &dyn Fn(&str) -> Value) {
         Value::String(_) => format!("{process} at {local} was asked by {remote}"),
         _ => format!("{local} was asked by {remote}"),
     };
-    lines.push(plain(format!("{protocol} at {}: {between}, connection {}", text("time"), text("conn"))));
+    lines.push(plain(between));
+    lines.push(plain(format!("{protocol} at {}, connection {}", text("time"), text("conn"))));
     let mut sizes = Vec::new();
     for (name, what) in
         [("req_bytes", "asked"), ("resp_bytes", "answered"), ("rows", "rows"), ("req_messages", "messages sent")]

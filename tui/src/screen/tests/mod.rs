@@ -1,6 +1,7 @@
 //! Messages in, screens out: over the demo's recording, without a terminal, a thread or a clock.
 
 mod findings;
+mod first_night;
 mod goldens;
 mod keys;
 mod properties;

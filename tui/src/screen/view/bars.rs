@@ -62,8 +62,12 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         (format!("own {:.0}% {}", status.cpu * 100.0, bytes(status.resident)), 0, theme.faint()),
         (source.to_owned(), 0, theme.faint()),
     ];
+    let long: usize = facts.iter().map(|(text, _, _)| text.width() + 1).sum();
+    // Where room is short, its own memory is what nobody misses (Health has it).
+    let tight = narrow && state.0.width() + long > usize::from(area.width);
     let mut line = vec![state];
-    for (text, least, style) in facts {
+    for (place, (text, least, style)) in facts.into_iter().enumerate() {
+        let text = if tight && place == OWN { format!("own {:.0}%", status.cpu * 100.0) } else { text };
         line.push((if narrow { " " } else { "  " }.to_owned(), Style::new()));
         // What changes all the time does not move what stands behind it.
         line.push((if narrow { text } else { format!("{text:>least$}") }, style));
@@ -71,6 +75,8 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     pieces(buffer, area, &line, theme.ellipsis());
 }
 
+/// Place of its own cost in the second line.
+const OWN: usize = 4;
 /// Columns of a rate and of a share of errors.
 const RATE: usize = 6;
 const ERRORS: usize = 11;
@@ -84,11 +90,9 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
     };
     match &model.mode {
         Mode::Query(_) => {
-            return say(
-                "Enter run · Tab complete · Up/Down choose, history · Esc leave (empty: the screen's own query)",
-                theme.faint(),
-                buffer,
-            );
+            let own = if width < WIDE { "" } else { " (empty: the screen's own query)" };
+            let text = format!("Enter run · Tab complete · Up/Down choose, history · Esc leave{own}");
+            return say(&text, theme.faint(), buffer);
         }
         Mode::Prompt(prompt) => {
             let text = format!("{}: {}_", prompt.question, prompt.editor.text());
@@ -96,13 +100,13 @@ pub(super) fn footer(model: &Model, buffer: &mut Buffer, area: Rect) {
         }
         Mode::Leaving => {
             return say(
-                "these rows are only in memory: q quit anyway · s snapshot first · any other key: stay",
+                "rows are only in memory: q quit anyway · s snapshot first · other keys: stay",
                 theme.warning(),
                 buffer,
             );
         }
         Mode::Choose(_) => return say("Enter go there · Up/Down choose · Esc back", theme.faint(), buffer),
-        Mode::Help { .. } => return say("Up/Down scroll · any other key: back", theme.faint(), buffer),
+        Mode::Help { .. } => return say("Up/Down, PgUp/PgDn scroll · any other key: back", theme.faint(), buffer),
         Mode::Detail if model.note.is_none() => {
             return say(
                 "Esc back · Enter open, fold · / search · n N next, previous · y copy · ? help",

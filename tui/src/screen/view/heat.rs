@@ -59,7 +59,7 @@ pub(super) fn heat(model: &Model, buffer: &mut Buffer, area: Rect) {
         let label = fit(&label, LABEL - 1, true, ' ');
         put(buffer, area, line, &label, theme.faint());
         for (place, column) in columns.iter().enumerate() {
-            let share = share(column.counts[row], most);
+            let share = shaded(column.counts[row], most);
             let x = area.x + u16::try_from(LABEL + place).unwrap_or(0);
             let chosen = chosen == Some(place) && (pane.row == 0 || pane.row == row + 1);
             let style = if chosen { theme.cursor() } else { theme.heat(share) };
@@ -82,7 +82,8 @@ fn below(model: &Model, heat: &Heat, shown: usize, buffer: &mut Buffer, area: Re
     let (pane, theme) = (model.pane(), model.theme);
     let clock = |ns: i64| crate::time::clock(u64::try_from(ns).unwrap_or(0));
     let start = heat.span(shown.saturating_sub(1)).map_or(heat.start, |(start, _)| start);
-    let text = format!("{:LABEL$}from {}, {} a column", "", clock(start), duration(signed(heat.step)));
+    let step = duration(signed(heat.step));
+    let text = format!("{:LABEL$}from {}, {step} a column; a row is up to the latency beside it", "", clock(start));
     put(buffer, area, line, &text, theme.faint());
     let Some((start, end)) = heat.span(pane.column) else { return };
     let text = match model.range_start {
@@ -144,6 +145,7 @@ fn change(now: u64, then: u64) -> String {
     let ratio = unsigned(now) / unsigned(then.max(1));
     match ratio {
         r if r >= 2.0 => format!("{r:.1} times"),
+        r if (r - 1.0).abs() < 0.005 => "same".to_owned(),
         r => format!("{:+.0}%", (r - 1.0) * 100.0),
     }
 }
@@ -164,8 +166,9 @@ fn used(heat: &Heat) -> (usize, usize) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "five shades")]
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64
+fn shaded(part: u64, whole: u64) -> f64 {
+    // By order of magnitude: a few slow ones beside a thousand fast ones are what is looked for.
+    (part as f64).ln_1p() / (whole as f64).ln_1p()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]

@@ -68,23 +68,28 @@ pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
 pub(super) fn chooser(model: &Model, chooser: &Chooser, buffer: &mut Buffer, area: Rect) {
     let theme = model.theme;
     let width = usize::from(area.width);
-    put(buffer, area, 0, chooser.title, theme.heading());
-    let mut line = 1;
+    let mut lines = Vec::new();
+    let mut chosen_end = 0;
     for (index, (name, detail, _)) in chooser.items.iter().enumerate() {
         let chosen = index == chooser.chosen;
-        let style = if chosen { theme.cursor() } else { Style::new() };
-        put(buffer, area, line, &cut(&format!("  {}", safe(name)), width, theme.ellipsis()), style);
-        line += 1;
+        lines.push((format!("  {}", safe(name)), if chosen { theme.cursor() } else { Style::new() }));
         if !detail.is_empty() {
-            put(buffer, area, line, &cut(&format!("      {}", safe(detail)), width, theme.ellipsis()), theme.faint());
-            line += 1;
+            lines.push((format!("      {}", safe(detail)), theme.faint()));
         }
         // What is cut off of a chosen line follows below it.
         let rest: String = safe(name).chars().skip(width.saturating_sub(3)).collect();
         if chosen && !rest.is_empty() {
-            put(buffer, area, line, &cut(&format!("    {rest}"), width, theme.ellipsis()), theme.faint());
-            line += 1;
+            lines.push((format!("    {rest}"), theme.faint()));
         }
+        if chosen {
+            chosen_end = lines.len();
+        }
+    }
+    put(buffer, area, 0, chooser.title, theme.heading());
+    // The chosen one is always in view.
+    let first = (chosen_end + 1).saturating_sub(usize::from(area.height));
+    for (line, (text, style)) in (1..area.height).zip(lines.iter().skip(first)) {
+        put(buffer, area, line, &cut(text, width, theme.ellipsis()), *style);
     }
 }
 

@@ -15,9 +15,9 @@ pub(super) fn query(model: &Model, buffer: &mut Buffer, area: Rect) {
     let theme = model.theme;
     match &model.mode {
         Mode::Query(bar) => {
-            let (text, _) = window(bar, area.width);
+            let text = bar.editor.text().get(hidden(bar, area.width)..).unwrap_or_default();
             let style = if bar.error.is_some() { theme.warning() } else { Style::new() };
-            pieces(buffer, area, &[("/ ".to_owned(), theme.heading()), (safe(&text), style)], theme.ellipsis());
+            pieces(buffer, area, &[("/ ".to_owned(), theme.heading()), (safe(text), style)], theme.ellipsis());
         }
         _ => {
             let text = safe(&model.pane().query);
@@ -26,25 +26,20 @@ pub(super) fn query(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-/// The part of the query that fits, and where in it the cursor is.
-fn window(bar: &QueryBar, width: u16) -> (String, usize) {
+/// How many bytes of a long query lie to the left of the line, so that the cursor is on it.
+fn hidden(bar: &QueryBar, width: u16) -> usize {
     let room = usize::from(width).saturating_sub(3);
-    let before = &bar.editor.text()[..bar.editor.cursor()];
-    let mut start = 0;
-    for (index, _) in before.char_indices() {
-        start = index;
-        if before[index..].width() <= room {
-            break;
-        }
-    }
-    let shown = bar.editor.text().get(start..).unwrap_or_default().to_owned();
-    let cursor = before.get(start..).unwrap_or_default().width();
-    (shown, cursor)
+    let before = before_cursor(bar);
+    before.char_indices().map(|(index, _)| index).find(|index| before[*index..].width() <= room).unwrap_or(0)
+}
+
+fn before_cursor(bar: &QueryBar) -> &str {
+    &bar.editor.text()[..bar.editor.cursor()]
 }
 
 /// Column of the cursor.
 pub(super) fn cursor(bar: &QueryBar, width: u16) -> u16 {
-    let (_, cursor) = window(bar, width);
+    let cursor = before_cursor(bar).get(hidden(bar, width)..).unwrap_or_default().width();
     u16::try_from(cursor + 2).unwrap_or(width).min(width.saturating_sub(1))
 }
 
@@ -62,7 +57,7 @@ pub(super) fn below(model: &Model, bar: &QueryBar, buffer: &mut Buffer, area: Re
         }
     };
     if let Some(error) = &bar.error {
-        for text in explained(error, bar.editor.text()) {
+        for text in explained(error, bar.editor.text(), hidden(bar, area.width), usize::from(area.width)) {
             write(&text, theme.warning());
         }
     }
@@ -72,14 +67,19 @@ pub(super) fn below(model: &Model, bar: &QueryBar, buffer: &mut Buffer, area: Re
     }
 }
 
-/// An error of the query, caret first: it stands right under the query.
-fn explained(error: &QueryError, text: &str) -> Vec<String> {
+/// An error of the query, caret first: it stands right under the query, of which `hidden` bytes are not shown.
+fn explained(error: &QueryError, text: &str, hidden: usize, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(span) = error.span {
-        let before = text.get(..span.start).unwrap_or(text).width();
-        let long = text.get(span.start..span.end).map_or(1, UnicodeWidthStr::width).max(1);
-        lines
-            .push(format!("  {}{} {}", " ".repeat(before), "^".repeat(long), safe(&error.label)).trim_end().to_owned());
+        let (start, end) = (span.start.max(hidden), span.end.max(hidden));
+        let before = text.get(hidden..start).unwrap_or(text).width();
+        let carets = "^".repeat(text.get(start..end).map_or(1, UnicodeWidthStr::width).max(1));
+        let label = safe(&error.label);
+        let fits = before + carets.len() + label.width() + 3 <= width;
+        lines.push(match before.checked_sub(label.width() + 1) {
+            Some(indent) if !fits => format!("  {}{label} {carets}", " ".repeat(indent)),
+            _ => format!("  {}{carets} {label}", " ".repeat(before)).trim_end().to_owned(),
+        });
     }
     lines.push(format!("  {}", safe(&error.message)));
     lines.extend(error.hints.iter().map(|hint| format!("  try: {}", safe(hint))));
@@ -88,7 +88,7 @@ fn explained(error: &QueryError, text: &str) -> Vec<String> {
 
 /// In place of rows: why there are none.
 pub(super) fn error(model: &Model, text: &str, error: &QueryError, buffer: &mut Buffer, area: Rect) {
-    for (line, text) in (0..).zip(explained(error, text)) {
+    for (line, text) in (0..).zip(explained(error, text, 0, usize::from(area.width))) {
         put(buffer, area, line, &text, model.theme.error());
     }
 }
