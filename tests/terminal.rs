@@ -35,6 +35,13 @@ impl Tmux {
         }
     }
 
+    /// Sends a signal to explore's process.
+    #[track_caller]
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.program()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// The number of explore's process: the shell's only child.
     fn program(&self) -> String {
         let shell = self.run(&["list-panes", "-F", "#{pane_pid}"]);
@@ -238,4 +245,42 @@ fn a_session_that_is_cut_off_keeps_its_rows_and_the_next_one_says_so() {
     next.wait_for(&["1Req", "the last session was cut off"]);
     next.keys(&["C-c"]);
     next.wait_for(&["left with 0"]);
+}
+
+#[test]
+#[cfg_attr(not(tmux), ignore = "tmux is missing")]
+fn signals_give_the_terminal_back() {
+    let explore = env!("CARGO_BIN_EXE_explore");
+    for signal in ["-TERM", "-HUP"] {
+        let state = tempfile::tempdir().unwrap();
+        let command = format!("env XDG_STATE_HOME={} {explore} demo --recorded --mouse", state.path().display());
+        let tmux = Tmux::start(&format!("signal{signal}"), 120, 30, &command);
+        tmux.wait_for(&["1Req 2Svc", "SELECT stock, price"]);
+        assert_eq!(tmux.run(&["display", "-p", "#{alternate_on} #{mouse_any_flag}"]).trim(), "1 1");
+        tmux.signal(signal);
+        let left = tmux.wait_for(&["coverage: rows=", "left with 0"]);
+        assert!(!left.contains("1Req"), "{signal}: the former screen is back: {left}");
+        assert!(!left.contains("-icanon"), "{signal}: the terminal is as it was: {left}");
+        let flags = tmux.run(&["display", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"]);
+        assert_eq!(flags.trim(), "0 0 1", "{signal}: alternate screen, mouse, cursor");
+        assert!(state.path().join("explore/last.parquet").is_file(), "{signal}: the rows are kept");
+    }
+}
+
+/// The first signal is still being obeyed, or nothing has begun yet: the second one ends the process where it stands.
+#[test]
+#[cfg_attr(not(tmux), ignore = "tmux is missing")]
+fn a_signal_that_ends_at_once_gives_the_terminal_back_too() {
+    let explore = env!("CARGO_BIN_EXE_explore");
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody writes: it waits for the first byte.
+    let command = format!("env XDG_STATE_HOME=/nonexistent {explore} --read {}", pipe.display());
+    let tmux = Tmux::start("at-once", 100, 30, &command);
+    tmux.wait_for(&["1Req 2Svc"]);
+    tmux.signal("-TERM");
+    let left = tmux.wait_for(&["left with 143"]);
+    assert!(!left.contains("-icanon"), "the terminal is as it was: {left}");
+    assert_eq!(tmux.run(&["display", "-p", "#{alternate_on} #{cursor_flag}"]).trim(), "0 1");
 }

@@ -46,11 +46,13 @@ pub(crate) fn listen() -> Result<Receiver<Signal>, Failure> {
             };
             if let Signal::End(code) = what {
                 if ending || !BEGUN.load(Ordering::Relaxed) {
+                    crate::screen::let_go();
                     std::process::exit(i32::from(code));
                 }
                 ending = true;
             }
             if sender.send(what).is_err() {
+                crate::screen::let_go();
                 std::process::exit(130);
             }
         }

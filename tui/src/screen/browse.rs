@@ -150,7 +150,7 @@ fn focus_former(model: &mut Model) -> bool {
 pub(super) fn shown(model: &Model) -> Vec<Shown> {
     let pane = model.pane();
     let Some(table) = &pane.answer else { return Vec::new() };
-    columns::of_pane(pane, table, usize::from(model.width))
+    columns::of_pane(pane, table, usize::from(model.width), model.status.is_settled())
 }
 
 /// Name and value of the cell under the cursor.
@@ -239,7 +239,7 @@ fn open(model: &mut Model) -> Vec<Command> {
         let text = |column| if let Value::String(text) = of_row(model, column) { Some(text) } else { None };
         let summary = text("summary").or_else(|| Some(format!("{} {}", text("method")?, text("path")?)));
         let summary =
-            summary.or_else(|| text("query")).or_else(|| text("name")).unwrap_or_else(|| format!("{protocol} {id}"));
+            summary.or_else(|| text("query")).or_else(|| text("name")).unwrap_or_else(|| nameless(&protocol, id));
         model.detail = Some(Detail::new(Target { id, protocol, time, latency, summary }));
         model.details.clear();
         model.mode = Mode::Detail;
@@ -252,6 +252,11 @@ fn open(model: &mut Model) -> Vec<Command> {
             Vec::new()
         }
     }
+}
+
+/// What an exchange is called that has no summary.
+fn nameless(protocol: &str, id: u64) -> String {
+    if protocol == "tls" { "TLS handshake, no server name given".to_owned() } else { format!("{protocol} {id}") }
 }
 
 /// The table of the exchange under the cursor.

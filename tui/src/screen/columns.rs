@@ -19,10 +19,10 @@ pub(super) struct Shown {
 }
 
 /// The columns of a part's answer that fit into `width` columns of the screen, with its marks and sparklines.
-pub(super) fn of_pane(pane: &Pane, table: &Table, width: usize) -> Vec<Shown> {
+pub(super) fn of_pane(pane: &Pane, table: &Table, width: usize, settled: bool) -> Vec<Shown> {
     let (preferred, least) = if pane.all_columns { (&[][..], &[][..]) } else { pane.preferred() };
     let first = if pane.edges.is_empty() { 0 } else { edge_width(width) + 1 };
-    layout(table, preferred, least, &pane.widths, width.saturating_sub(2 + first + spark_width(pane, width)))
+    layout(table, preferred, least, &pane.widths, width.saturating_sub(2 + first + spark_width(pane, width)), settled)
 }
 
 /// Columns of the screen that a sparkline takes, with the space before it.
@@ -36,10 +36,23 @@ pub(super) fn edge_width(width: usize) -> usize {
 }
 
 /// The columns that fit into `width`: of `preferred`, in that order, without some of `least` where there is no room.
-fn layout(table: &Table, preferred: &[&str], least: &[&str], widths: &[usize], width: usize) -> Vec<Shown> {
+///
+/// Where no rows follow (`settled`), columns that say nothing in any row are left out.
+fn layout(
+    table: &Table,
+    preferred: &[&str],
+    least: &[&str],
+    widths: &[usize],
+    width: usize,
+    settled: bool,
+) -> Vec<Shown> {
     let mut order: Vec<usize> = preferred.iter().filter_map(|name| table.column(name)).collect();
     if order.len() < preferred.len().min(2) || order.is_empty() {
         order = (0..table.width()).collect();
+    } else if settled {
+        // A capture knows no process: its rows need the room.
+        let says = |index: &usize| (0..table.height()).any(|row| table.value(row, *index) != Value::Null);
+        order.retain(says);
     }
     let name = |index: &usize| table.columns().get(*index).map_or("", |column| column.name.as_str());
     let natural = |index: &usize| widths.get(*index).copied().unwrap_or_else(|| name(index).width());

@@ -41,6 +41,7 @@ mod view;
 pub(crate) use program::run;
 pub use rehearsal::Rehearsal;
 pub(crate) use session::Opener;
+pub(crate) use terminal::let_go;
 
 #[cfg(test)]
 mod tests;

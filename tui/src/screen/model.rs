@@ -244,6 +244,13 @@ pub(crate) struct Status {
     pub(crate) command_output: Option<String>,
 }
 
+impl Status {
+    /// No row follows any more: a file that has been read.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.live && !self.reading && !self.attaching
+    }
+}
+
 impl Model {
     /// Every screen with its own query, nothing seen yet.
     pub(crate) fn new(color: bool, ascii: bool, saved: Vec<(String, String)>) -> Self {

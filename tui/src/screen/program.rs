@@ -50,6 +50,10 @@ pub(crate) fn run(explore: &Explore, opener: Opener, signals: &Receiver<Signal>)
     let shown = program.show(signals).map_err(refused);
     let Program { session, screen, signalled, .. } = program;
     drop(screen);
+    if session.is_stuck() {
+        // Nothing has been seen: there is nothing to bring to an end.
+        std::process::exit(i32::from(signalled.unwrap_or(0)));
+    }
     let ended = session.end().ok_or_else(|| Failure::usage("the session's thread broke"))?;
     shown?;
     match (ended.opened, ended.failure) {

@@ -1,6 +1,7 @@
 //! The thread that turns events into rows while the screens are shown, and publishes what there is five times a second.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub(super) struct Session {
     pub(super) notes: Receiver<String>,
     orders: Sender<Order>,
     thread: Option<JoinHandle<Ended>>,
+    /// The source has been opened, or could not be.
+    opened: Arc<AtomicBool>,
 }
 
 /// What there is at a moment.
@@ -69,11 +72,26 @@ impl Session {
             budget: explore.keep.memory,
         };
         let run_for = explore.run_for;
-        let thread = std::thread::Builder::new().name("session".to_owned()).spawn(move || match opener() {
-            Ok((opened, source)) => Worker::new(opened, source, desk, run_for).run(),
-            Err(failure) => Ended { opened: None, failure: Some(failure) },
+        let opened = Arc::new(AtomicBool::new(false));
+        let says = Arc::clone(&opened);
+        let thread = std::thread::Builder::new().name("session".to_owned()).spawn(move || {
+            let source = opener();
+            says.store(true, Ordering::Relaxed);
+            match source {
+                Ok((opened, source)) => Worker::new(opened, source, desk, run_for).run(),
+                Err(failure) => Ended { opened: None, failure: Some(failure) },
+            }
         })?;
-        Ok(Self { latest, news, notes, orders, thread: Some(thread) })
+        Ok(Self { latest, news, notes, orders, thread: Some(thread), opened })
+    }
+
+    /// Whether the source is still being opened after a moment: a pipe may never give its first byte.
+    pub(super) fn is_stuck(&self) -> bool {
+        let until = Instant::now() + OPENS_WITHIN;
+        while !self.opened.load(Ordering::Relaxed) && Instant::now() < until {
+            std::thread::sleep(OPENS_WITHIN / 50);
+        }
+        !self.opened.load(Ordering::Relaxed)
     }
 
     /// What was published last.
@@ -320,6 +338,8 @@ impl Meter {
 /// `USER_HZ`, the same on every Linux.
 const TICKS_A_SECOND: f64 = 100.0;
 const PAGE: u64 = 4096;
+/// Who leaves waits so long for a source that is being opened.
+const OPENS_WITHIN: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 /// Over a file that has been read nothing happens by itself.
 const LONG: Duration = Duration::from_secs(3600);

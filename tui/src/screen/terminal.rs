@@ -1,6 +1,8 @@
 //! The terminal: taken over, and given back whatever happens.
 
 use std::io::{self, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -85,8 +87,27 @@ impl Drop for Screen {
     }
 }
 
+/// Gives the terminal back, if the screens have it, before the process is ended from another thread. A terminal that takes
+/// no more output is not waited for.
+pub(crate) fn let_go() {
+    if !TAKEN.load(Ordering::Relaxed) {
+        return;
+    }
+    let (done, given) = crossbeam_channel::bounded(1);
+    let started = std::thread::Builder::new().spawn(move || {
+        give_back();
+        let _late = done.send(());
+    });
+    if started.is_ok() {
+        let _late = given.recv_timeout(Duration::from_millis(500));
+    }
+}
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 fn enter(mouse: bool) -> io::Result<()> {
     crate::output::hold(true);
+    TAKEN.store(true, Ordering::Relaxed);
     enable_raw_mode()?;
     if mouse {
         execute!(io::stdout(), EnableMouseCapture).inspect_err(|_| give_back())?;
@@ -95,6 +116,7 @@ fn enter(mouse: bool) -> io::Result<()> {
 }
 
 fn give_back() {
+    TAKEN.store(false, Ordering::Relaxed);
     let _gone = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     let _gone = disable_raw_mode();
     crate::output::hold(false);

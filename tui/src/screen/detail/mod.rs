@@ -228,7 +228,10 @@ impl Detail {
 fn facts(lines: &mut Vec<Line>, protocol: &str, value: &dyn Fn(&str) -> Value) {
     let text = |name: &str| show(&value(name), name);
     let has = |name: &&str| !matches!(value(name), Value::Null);
-    let outcome: Vec<_> = OUTCOMES.iter().filter(|name| has(name)).map(|name| text(name)).collect();
+    let mut outcome: Vec<_> = OUTCOMES.iter().filter(|name| has(name)).map(|name| text(name)).collect();
+    if protocol == "tls" && outcome.is_empty() && has(&"version") {
+        outcome.push(format!("TLS {} {}", text("version"), text("cipher")));
+    }
     let failed = value("error") == Value::Bool(true);
     let outcome = if outcome.is_empty() { "no answer seen".to_owned() } else { outcome.join(" ") };
     let (kind, mark) = if failed { (Kind::Error, "failed: ") } else { (Kind::Plain, "") };

@@ -67,7 +67,7 @@ fn nothing_of_the_second_line_is_cut_at_80_columns() {
     let mut stage = Stage::new(80, 24, true);
     stage.keys(" ");
     let mut status = stage.published.status.clone();
-    status.exchanges += 2379;
+    (status.exchanges, status.live) = (status.exchanges + 2379, true);
     (status.bytes, status.resident, status.rate) = (36 << 20, 343 << 20, 471.0);
     "live".clone_into(&mut status.source);
     status.source.insert_str(0, "source=");
@@ -112,4 +112,22 @@ fn a_model_without_rows_takes_every_key() {
         let _ = update(&mut model, Message::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE)));
         let _ = update(&mut model, Message::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
     }
+}
+
+/// Nobody is watched in a capture: what is not known of any row takes no room.
+#[test]
+fn columns_that_say_nothing_give_their_room_away_over_files() {
+    let mut http = protocols::record::Http { path: Some("/".to_owned()), ..Default::default() };
+    http.common.time.0 = 1_000_000_000;
+    http.common.id = 1;
+    let rows = super::rows([protocols::record::Record::Http(Box::new(http))]);
+    let mut stage = Stage::over(rows, 80, 24, true);
+    assert!(!stage.screen().contains("process"), "{}", stage.screen());
+    stage.published.status.live = true;
+    stage.tell(Message::Rows(stage.published.status.clone()));
+    assert!(stage.screen().contains("process"), "rows may follow that have one: {}", stage.screen());
+    stage.published.status.live = false;
+    stage.tell(Message::Rows(stage.published.status.clone()));
+    stage.keys("4");
+    assert!(stage.screen().contains("nothing of this in what was read"), "{}", stage.screen());
 }

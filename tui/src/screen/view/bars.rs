@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::columns::rate;
 use super::super::format::{bytes, count, cut, fit};
 use super::super::keys::BINDINGS;
-use super::super::model::{Mode, Model};
+use super::super::model::{Mode, Model, Status};
 use super::super::screens::SCREENS;
 use super::{pieces, put};
 
@@ -54,9 +54,14 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         None => "0s".to_owned(),
     };
     let source = if narrow { status.source.trim_start_matches("demo ") } else { &status.source };
+    // Nothing comes any more: how many there are says more than how many came within the last seconds.
+    let (many, errors, failing) = match status.is_settled() {
+        true => (format!("{} rows", count(status.exchanges)), errors_of(status, narrow), status.errors > 0),
+        false => (format!("{}/s", rate(status.rate)), errors, status.error_share > 0.0),
+    };
     let facts = [
-        (format!("{}/s", rate(status.rate)), RATE, Style::new()),
-        (errors, ERRORS, if status.error_share > 0.0 { theme.error() } else { Style::new() }),
+        (many, RATE, Style::new()),
+        (errors, ERRORS, if failing { theme.error() } else { Style::new() }),
         (lost, 0, if status.lost > 0 { theme.error() } else { Style::new() }),
         (format!("kept {reach} {}", bytes(status.bytes)), 0, Style::new()),
         (format!("own {:.0}% {}", status.cpu * 100.0, bytes(status.resident)), 0, theme.faint()),
@@ -73,6 +78,13 @@ pub(super) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         line.push((if narrow { text } else { format!("{text:>least$}") }, style));
     }
     pieces(buffer, area, &line, theme.ellipsis());
+}
+
+/// The share of all exchanges that failed.
+fn errors_of(status: &Status, narrow: bool) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+    let share = status.errors as f64 / status.exchanges.max(1) as f64;
+    format!("{:.1}% {}", share * 100.0, if narrow { "err" } else { "errors" })
 }
 
 /// Place of its own cost in the second line.

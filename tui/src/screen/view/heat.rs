@@ -136,7 +136,7 @@ fn row(name: &str, figures: &Figures, than: Option<&Figures>) -> String {
             |(name, now, then): (&str, Option<u64>, Option<u64>)| Some(format!("{name} {}", change(now?, then?)));
         let changes = [("p50", figures.p50, than.p50), ("p99", figures.p99, than.p99)];
         let changes: Vec<_> = changes.into_iter().filter_map(change).collect();
-        line.push_str(&format!("  {}", changes.join(" ")));
+        line.push_str(&format!(" {}", changes.join(" ")));
     }
     line
 }
@@ -144,7 +144,7 @@ fn row(name: &str, figures: &Figures, than: Option<&Figures>) -> String {
 fn change(now: u64, then: u64) -> String {
     let ratio = unsigned(now) / unsigned(then.max(1));
     match ratio {
-        r if r >= 2.0 => format!("{r:.1} times"),
+        r if r >= 2.0 => format!("x{r:.1}"),
         r if (r - 1.0).abs() < 0.005 => "same".to_owned(),
         r => format!("{:+.0}%", (r - 1.0) * 100.0),
     }

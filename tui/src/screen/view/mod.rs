@@ -76,6 +76,8 @@ fn empty(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) {
     let mut lines = Vec::new();
     if !pane.is_own() {
         lines.push("No rows match this query. Esc goes back, / changes it.".to_owned());
+    } else if model.status.is_settled() {
+        lines.push("There is nothing of this in what was read.".to_owned());
     } else if model.status.reading || model.status.exchanges > 0 || !model.status.live {
         lines.push(pane.part.empty.to_owned());
     } else {

@@ -25,7 +25,7 @@ pub(super) fn table(model: &Model, place: Place, buffer: &mut Buffer, area: Rect
         return super::empty(model, pane, buffer, area);
     }
     let width = usize::from(area.width);
-    let columns = columns::of_pane(pane, table, width);
+    let columns = columns::of_pane(pane, table, width, model.status.is_settled());
     let rows = pane.offset..table.height().min(pane.offset + place.rows);
     head(model, pane, focused, table, &columns, buffer, area);
     for (line, row) in (1..).zip(rows) {
