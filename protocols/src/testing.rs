@@ -15,7 +15,7 @@ use crate::tracker::{Config, Coverage, Trackers};
 pub(crate) struct Script {
     pub(crate) events: Vec<SocketEvent>,
     now: u64,
-    positions: std::collections::HashMap<(SocketId, Direction, bool), u64>,
+    positions: std::collections::HashMap<(SocketId, Direction, Source), u64>,
     who: (u32, u32, u64),
     source: Source,
 }
@@ -97,7 +97,7 @@ impl Script {
     pub(crate) fn joined(&mut self, socket: u64, local: u16, remote: u16) -> &mut Self {
         let open = Open { midstream: true, ..self.tcp(socket, local, remote) };
         for direction in [Direction::Sent, Direction::Received] {
-            self.positions.insert((open.socket, direction, false), 1 << 33);
+            self.positions.insert((open.socket, direction, self.source), 1 << 33);
         }
         self.event(SocketEvent::Open(open))
     }
@@ -136,7 +136,7 @@ impl Script {
     /// Bytes of which only a part was kept.
     pub(crate) fn data(&mut self, socket: u64, direction: Direction, bytes: &[u8], original_len: u64) -> &mut Self {
         let socket = SocketId(socket);
-        let position = self.positions.entry((socket, direction, self.source.is_decrypted())).or_default();
+        let position = self.positions.entry((socket, direction, self.source)).or_default();
         let start = *position;
         *position += original_len;
         let (pid, tid, task) = self.who;
@@ -158,7 +158,7 @@ impl Script {
 
     /// Bytes that went by unseen.
     pub(crate) fn missed(&mut self, socket: u64, direction: Direction, count: u64) -> &mut Self {
-        *self.positions.entry((SocketId(socket), direction, self.source.is_decrypted())).or_default() += count;
+        *self.positions.entry((SocketId(socket), direction, self.source)).or_default() += count;
         self
     }
 

@@ -74,6 +74,8 @@ pub mod flag {
     pub const TASK: u16 = 32;
     /// Data: moved by io_uring, so that only their number is known.
     pub const RING: u16 = 64;
+    /// Data: what the kernel encrypts, or has decrypted; `position` counts only that. State: `position` counts plaintext.
+    pub const KTLS: u16 = 128;
 }
 
 /// An internet address as the kernel holds it.
@@ -242,8 +244,11 @@ pub struct Conn {
     pub ended: u8,
     /// It carries HTTP/2, for all that its first bytes tell: more is copied, so that its framing is not lost.
     pub frames: u8,
+    /// Bit 0: the kernel encrypts what is sent, bit 1: decrypts what is received; from then on the direction's counter
+    /// counts plaintext, from 0.
+    pub ktls: u8,
     /// None.
-    pub padding: [u8; 2],
+    pub padding: u8,
 }
 
 /// Values of [`Conn::verdict`]: what happens to its payloads. Never final.

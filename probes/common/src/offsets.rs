@@ -36,6 +36,10 @@ macro_rules! for_each_offset {
             SK_ERR "sock" "sk_err" false;
             SK_MAX_ACK_BACKLOG "sock" "sk_max_ack_backlog" false;
             INET_SPORT "inet_sock" "inet_sport" false;
+            ULP_OPS "inet_connection_sock" "icsk_ulp_ops" true;
+            ULP_DATA "inet_connection_sock" "icsk_ulp_data" true;
+            ULP_NAME "tcp_ulp_ops" "name" true;
+            TLS_CONF "tls_context" "tx_conf" true;
             TCP_WRITE_SEQ "tcp_sock" "write_seq" false;
             TCP_COPIED_SEQ "tcp_sock" "copied_seq" false;
             TCP_RCV_NXT "tcp_sock" "rcv_nxt" false;

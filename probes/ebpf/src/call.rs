@@ -19,6 +19,8 @@ pub struct Buffers {
     pub count: u64,
     /// Address of the peer's `sockaddr`, or 0.
     pub name: u64,
+    /// Address of the `struct user_msghdr` of sendmsg or recvmsg, or 0.
+    pub message: u64,
     /// `address` is that of an array of segments.
     pub segments: bool,
 }
@@ -38,7 +40,7 @@ const BATCH_STEP: u64 = 64;
 
 impl Buffers {
     /// None within reach: splice, sendfile, io_uring, kernel threads, 32-bit programs.
-    pub const NONE: Self = Self { address: 0, count: 0, segments: false, name: 0 };
+    pub const NONE: Self = Self { address: 0, count: 0, segments: false, name: 0, message: 0 };
 
     /// The buffers of the system call in progress; of a sendmmsg or recvmmsg, those of the message just moved. `last`: it
     /// failed, so that no more messages follow.
@@ -59,9 +61,9 @@ impl Buffers {
         let args = &registers.args;
         match registers.call {
             nr::READ | nr::WRITE => Self { address: args[1], count: args[2], ..Self::NONE },
-            nr::SENDTO | nr::RECVFROM => Self { address: args[1], count: args[2], segments: false, name: args[4] },
+            nr::SENDTO | nr::RECVFROM => Self { address: args[1], count: args[2], name: args[4], ..Self::NONE },
             nr::READV | nr::WRITEV | nr::PREADV2 | nr::PWRITEV2 => {
-                Self { address: args[1], count: args[2], segments: true, name: 0 }
+                Self { address: args[1], count: args[2], segments: true, ..Self::NONE }
             }
             nr::SENDMSG | nr::RECVMSG => Self::of_message(args[1]),
             _ => Self::NONE,
@@ -72,7 +74,9 @@ impl Buffers {
     #[inline(always)]
     pub fn of_message(address: u64) -> Self {
         match read_user::<Message>(address) {
-            Ok(message) => Self { address: message.segments, count: message.count, segments: true, name: message.name },
+            Ok(told) => {
+                Self { address: told.segments, count: told.count, name: told.name, message: address, segments: true }
+            }
             Err(_) => Self::NONE,
         }
     }

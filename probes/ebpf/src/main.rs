@@ -17,6 +17,7 @@ mod copy;
 mod emit;
 mod infer;
 mod kernel;
+mod ktls;
 mod lifecycle;
 mod maps;
 mod process;

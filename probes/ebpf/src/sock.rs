@@ -7,6 +7,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
+use probes_common::event::flag;
 
 use crate::arch::{Registers, in_progress, nr};
 use crate::call::Buffers;
@@ -61,7 +62,7 @@ fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
         registers: sender,
         batched: false,
         transport: 0,
-        ring: by_ring(&registers),
+        marks: if by_ring(&registers) { flag::RING as u8 } else { 0 },
         head: 0,
         tail: 0,
         told: 0,

@@ -353,7 +353,8 @@ pub fn passed(conn: &Conn, sent: bool, len: u64) {
     if TLS.load() & tls::GO != 0 && note(&Strand { process: id >> 32, goroutine: goroutine_of_call() }, conn.id) {
         return;
     }
-    if conn.verdict != verdict::TLS {
+    // Kernel TLS: what passed was no record.
+    if conn.verdict != verdict::TLS || conn.ktls != 0 {
         return;
     }
     if sent {

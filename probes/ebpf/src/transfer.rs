@@ -12,6 +12,7 @@ use crate::call::Buffers;
 use crate::conns;
 use crate::copy::{masked, payload, scratch};
 use crate::emit::{deliver, deliver_value, header};
+use crate::ktls;
 use crate::maps::{Scratch, WORK};
 use crate::sender;
 use crate::socket::{finished, ports_of, sequence_of, transport_of, user_address};
@@ -54,8 +55,8 @@ pub struct Transfer {
     pub batched: bool,
     /// One of [`transport`]; filled in by [`tell`].
     pub transport: u8,
-    /// Moved by io_uring.
-    pub ring: bool,
+    /// Of [`flag`]: by io_uring, or by kernel TLS; the latter is filled in by [`tell`].
+    pub marks: u8,
     /// Bytes still to be copied of its beginning, and then of its end; filled in by [`verdict::share`]. What lies between
     /// them is cut.
     pub head: u32,
@@ -67,6 +68,14 @@ pub struct Transfer {
     /// saved registers. Else 0.
     pub stack: u64,
     pub registers: u64,
+}
+
+impl Transfer {
+    /// Whether the kernel encrypts it, or has decrypted it.
+    #[inline(always)]
+    pub fn by_kernel_tls(&self) -> bool {
+        self.marks & flag::KTLS as u8 != 0
+    }
 }
 
 /// Whether the call leaves the stream as it was.
@@ -93,6 +102,14 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
     transfer.transport = transport;
     // SAFETY: a value of the map of connections, or null.
     let Some(conn) = (unsafe { conns::of(transfer).as_mut() }) else { return 0 };
+    if transfer.transport == transport::TCP {
+        if ktls::applies(transfer.sk, conn, transfer.sent) {
+            transfer.marks |= flag::KTLS as u8;
+            if transfer.len > 0 && !ktls::is_data(transfer.buffers.message) {
+                return 0;
+            }
+        }
+    }
     let position = advance(conn, transfer);
     if transfer.len == 0 && transfer.transport != transport::UDP {
         if !transfer.sent && at_end(transfer) {
@@ -129,10 +146,7 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
 #[inline(never)]
 fn begin(transfer: &Transfer, conn: &Conn, position: u64) {
     let Some(scratch) = scratch() else { return };
-    let mut flags = if transfer.sent { flag::SENT } else { 0 };
-    if transfer.ring {
-        flags |= flag::RING;
-    }
+    let mut flags = u16::from(transfer.marks) | if transfer.sent { flag::SENT } else { 0 };
     let mut peer = Peer::default();
     if transfer.transport != transport::UDP && tls::tells_goroutines() {
         let [a, b, c, d, e, f, g, h] = goroutine_of_call().to_ne_bytes();
@@ -240,7 +254,7 @@ fn is_copied(transfer: &Transfer) -> bool {
 /// Moves the connection's position past the transfer; gives that of its first byte.
 #[inline(never)]
 fn advance(conn: &mut Conn, transfer: &Transfer) -> u64 {
-    if transfer.transport == transport::TCP && !transfer.batched {
+    if transfer.transport == transport::TCP && !transfer.batched && !transfer.by_kernel_tls() {
         let sequence = sequence_of(transfer.sk);
         // Signed: a call on another thread may have been told of already.
         if transfer.sent {
@@ -255,7 +269,7 @@ fn advance(conn: &mut Conn, transfer: &Transfer) -> u64 {
         return conn.received.wrapping_sub(transfer.len);
     }
     let step = if transfer.transport == transport::UDP { 1 } else { transfer.len };
-    if transfer.transport == transport::TCP {
+    if transfer.transport == transport::TCP && !transfer.by_kernel_tls() {
         let sequence = if transfer.sent { &mut conn.write_seq } else { &mut conn.copied_seq };
         *sequence = sequence.wrapping_add(step as u32);
     }
@@ -283,6 +297,9 @@ pub fn ended(conn: &mut Conn, sent: bool, position: u64) {
     changed.header.position = position;
     if sent {
         changed.header.flags = flag::SENT;
+    }
+    if conn.ktls & bit != 0 {
+        changed.header.flags |= flag::KTLS;
     }
     changed.body.change = change::ENDED;
     if deliver_value(&changed) {

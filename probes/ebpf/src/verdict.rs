@@ -38,11 +38,11 @@ const TELLING: u64 = 5;
 /// last chunk, the last frame) is at the end.
 #[inline(never)]
 pub fn share(conn: &mut Conn, transfer: &mut Transfer, position: u64) {
-    let limit = limit(conn, transfer, position);
+    let limit = if transfer.by_kernel_tls() { CAPTURE.load() } else { limit(conn, transfer, position) };
     let limit = braked(limit, transfer.len, conn.id);
     if transfer.len <= u64::from(limit) {
         transfer.head = transfer.len as u32;
-    } else if conn.verdict == verdict::COPY && transfer.transport != transport::UDP {
+    } else if (transfer.by_kernel_tls() || conn.verdict == verdict::COPY) && transfer.transport != transport::UDP {
         transfer.tail = limit / TAIL;
         transfer.head = limit - transfer.tail;
     } else {

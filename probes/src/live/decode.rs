@@ -320,7 +320,8 @@ impl Decoder {
             self.rings.moved(header.len);
             self.ring(time, header.pid, selection);
         }
-        if let Some([20..=23, 3, 0..=4, ..]) = payload.get(..5) {
+        let by_kernel = header.flags & flag::KTLS != 0;
+        if !by_kernel && let Some([20..=23, 3, 0..=4, ..]) = payload.get(..5) {
             self.plaintext.speaks_tls(header.pid);
         }
         self.push(SocketEvent::Data(Data {
@@ -334,7 +335,7 @@ impl Decoder {
             tid: header.tid,
             task: if self.goes.contains(&header.pid) { goroutine(header, &peer) } else { 0 },
             peer: (header.flags & flag::PEER != 0).then(|| endpoint(&peer)),
-            source: Source::Socket,
+            source: if by_kernel { Source::Ktls } else { Source::Socket },
         }));
     }
 
@@ -376,8 +377,10 @@ impl Decoder {
     fn state(&mut self, header: &Header, time: Timestamp, rest: &[u8]) {
         let Some((body, _)) = split::<Change>(rest) else { return };
         let Some(socket) = self.sockets.get_mut(&header.conn) else { return };
+        // The socket's own bytes ended where kernel TLS began; what came of those was all told.
+        let end = (header.flags & flag::KTLS == 0).then_some(header.position);
         if (body.change, direction(header)) == (change::ENDED, Direction::Received) {
-            socket.received_end = Some(header.position);
+            socket.received_end = end;
         }
         let change = match body.change {
             change::CONNECTING => StateChange::Connecting,
@@ -385,7 +388,7 @@ impl Decoder {
                 StateChange::Established { local: endpoint(&body.tuple.local), remote: endpoint(&body.tuple.remote) }
             }
             change::FAILED => StateChange::Failed { errno: errno::name(body.errno) },
-            change::ENDED => StateChange::Ended { direction: direction(header), position: Some(header.position) },
+            change::ENDED => StateChange::Ended { direction: direction(header), position: end },
             change::RESET => StateChange::Reset,
             change::RETRANSMIT => StateChange::Retransmit,
             _ => return,

@@ -164,6 +164,39 @@ fn plaintext_of_a_tls_library_is_read_beside_the_wire() {
 }
 
 #[test]
+fn what_kernel_tls_encrypts_is_read_above_it() {
+    let mut script = Script::live();
+    script.open(1, 40000, 443, Side::Local);
+    let hello = b"\x16\x03\x01 what TLS looks like does not matter here";
+    script.sent(1, hello).received(1, hello);
+    // From here on the socket's calls move plaintext, and its own bytes are seen no more.
+    script.source(Source::Ktls).sent(1, GET).received(1, OK);
+    for direction in [Direction::Sent, Direction::Received] {
+        script.state(1, StateChange::Ended { direction, position: None });
+    }
+    let rows = script.close(1).run();
+    let http = path(&rows, "/a");
+    assert_eq!((http.common.tls, http.common.source), (true, Some(Source::Ktls)));
+    assert_eq!((http.scheme.as_deref(), http.status, http.common.gap), (Some("https"), Some(200), false));
+    let [conn] = rows.conns()[..] else { panic!("{rows:?}") };
+    assert_eq!((conn.tls, conn.requests, conn.bytes_sent), (true, 1, (hello.len() + GET.len()) as u64));
+    assert!(rows.coverage.losses.is_empty());
+    assert_eq!(rows.coverage.encrypted, 0);
+}
+
+/// OpenSSL 3.0 leaves only what is sent in TLS 1.3 to the kernel, and decrypts by itself.
+#[test]
+fn each_direction_may_be_read_elsewhere() {
+    let mut script = Script::live();
+    script.open(1, 443, 40000, Side::Remote);
+    script.source(Source::OpenSsl).received(1, GET).source(Source::Ktls).sent(1, OK);
+    // Told of once more where the library's own call returns.
+    script.source(Source::OpenSsl).sent(1, OK).received(1, GET).source(Source::Ktls).sent(1, OK);
+    let rows = script.close(1).run();
+    assert_eq!(rows.http().iter().map(|http| http.status).collect::<Vec<_>>(), [Some(200), Some(200)]);
+}
+
+#[test]
 fn what_comes_too_early_waits_for_what_is_missing() {
     let (first, second) = GET.split_at(4);
     let mut script = Script::live();
