@@ -9,7 +9,7 @@ use probes_common::settings::{INLINE_SEGMENTS, MAX_CAPTURE, MAX_SEGMENTS};
 use crate::call::Buffers;
 use crate::emit::lost;
 use crate::kernel::read_user;
-use crate::maps::{SCRATCH, Scratch};
+use crate::maps::{PROGRESS, SCRATCH, Scratch};
 
 /// Keeps offset and length inside [`Scratch::payload`], in the verifier's eyes; in truth they are at most `MAX_CAPTURE`.
 const MASK: u32 = (2 * MAX_CAPTURE - 1) as u32;
@@ -24,7 +24,8 @@ pub fn masked(value: u32) -> u32 {
 
 /// State of a copy in progress.
 #[repr(C)]
-struct Progress {
+#[derive(Clone, Copy)]
+pub struct Progress {
     /// Next `struct iovec`.
     segment: u64,
     /// Bytes still to be passed over.
@@ -35,7 +36,8 @@ struct Progress {
     copied: u32,
     /// Of [`flag`].
     flags: u32,
-    padding: u32,
+    /// Segments still to be looked at, without `bpf_loop`.
+    segments: u32,
 }
 
 /// This CPU's buffer.
@@ -79,25 +81,52 @@ fn piece(scratch: *mut Scratch, offset: u32, from: u64, len: u32) -> u16 {
 
 #[inline(always)]
 fn segments<const LOOP: bool>(buffers: &Buffers, skip: u64, wanted: u32) -> (u32, u16) {
-    let mut progress = Progress { segment: buffers.address, skip, left: wanted, copied: 0, flags: 0, padding: 0 };
+    let mut progress = Progress { segment: buffers.address, skip, left: wanted, copied: 0, flags: 0, segments: 0 };
     let most = u64::from(if LOOP { MAX_SEGMENTS } else { INLINE_SEGMENTS });
     let count = if buffers.count < most { buffers.count } else { most };
-    if LOOP {
+    if !LOOP {
+        progress.segments = count as u32;
+        segments_inline(&mut progress);
+    } else {
         // SAFETY: the callback has the signature that bpf_loop asks for, and `progress` outlives it.
         unsafe {
             bpf_loop(count as u32, next_segment as *mut c_void, (&raw mut progress).cast(), 0);
-        }
-    } else {
-        for index in 0..INLINE_SEGMENTS {
-            if u64::from(index) >= count || next_segment(index, &raw mut progress) != 0 {
-                break;
-            }
         }
     }
     if progress.left > 0 && buffers.count > count && progress.flags == 0 {
         lost(loss::SEGMENTS, u64::from(progress.left));
     }
     (progress.copied, progress.flags as u16)
+}
+
+/// Without `bpf_loop`. The number of segments lies in the map: in a register the compiler makes a loop's bound of it, which
+/// verifiers before 5.17 do not see.
+#[inline(always)]
+fn segments_inline(progress: &mut Progress) {
+    let Some(slot) = PROGRESS.get_ptr_mut(0) else { return };
+    // SAFETY: the slot is this CPU's.
+    unsafe { slot.write(*progress) };
+    for _ in 0..INLINE_SEGMENTS {
+        if segment_inline() != 0 {
+            break;
+        }
+    }
+    // SAFETY: as above.
+    *progress = unsafe { slot.read() };
+}
+
+/// A function with a name of its own: see `tell_inline` in [`crate::transfer`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn segment_inline() -> u64 {
+    let Some(slot) = PROGRESS.get_ptr_mut(0) else { return 1 };
+    // SAFETY: the slot is this CPU's.
+    let progress = unsafe { &mut *slot };
+    if progress.segments == 0 {
+        return 1;
+    }
+    progress.segments -= 1;
+    next_segment(0, slot)
 }
 
 /// One turn of the loop over segments; 1 ends it.

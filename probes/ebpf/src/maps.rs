@@ -5,6 +5,7 @@ use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use probes_common::event::{Brake, CgroupTarget, Conn, Header, LossCount, Peer, Target, loss};
 use probes_common::settings::{MAX_CAPTURE, MAX_CGROUPS};
 
+use crate::copy::Progress;
 use crate::transfer::Transfer;
 
 /// Events on their way to user space. The size is set by user space.
@@ -67,6 +68,10 @@ pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
 /// The transfer that is being told of.
 #[map]
 pub static WORK: PerCpuArray<Transfer> = PerCpuArray::with_max_entries(1, 0);
+
+/// The copy in progress, where it cannot lie on the stack (see [`crate::copy`]).
+#[map]
+pub static PROGRESS: PerCpuArray<Progress> = PerCpuArray::with_max_entries(1, 0);
 
 /// A data event under construction.
 #[repr(C)]

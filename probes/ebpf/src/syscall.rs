@@ -112,6 +112,8 @@ struct Batch {
     message: u64,
     flags: u32,
     sent: u32,
+    /// Messages still to be looked at, without `bpf_loop`.
+    left: u64,
 }
 
 #[inline(always)]
@@ -122,19 +124,24 @@ fn messages<const LOOP: bool>(registers: &Registers, call: &InFlight, total: u64
         message: registers.args[1],
         flags: flags_of(registers),
         sent: call.sent,
+        left: 0,
     };
     let most = u64::from(if LOOP { MAX_MESSAGES } else { INLINE_SEGMENTS });
     let count = if total < most { total } else { most };
+    batch.left = count;
     if LOOP {
         // SAFETY: the callback has the signature that bpf_loop asks for, and `batch` outlives it.
         unsafe {
             bpf_loop(count as u32, next_message as *mut c_void, (&raw mut batch).cast(), 0);
         }
     } else {
-        for index in 0..INLINE_SEGMENTS {
-            if u64::from(index) >= count {
+        for _ in 0..INLINE_SEGMENTS {
+            // Volatile: as a loop's bound, old verifiers do not see it (see `segments_inline` in `copy`).
+            // SAFETY: reads a local variable.
+            if unsafe { (&raw const batch.left).read_volatile() } == 0 {
                 break;
             }
+            batch.left -= 1;
             message::<false>(&raw mut batch);
         }
     }

@@ -90,8 +90,20 @@ pub fn tell<const LOOP: bool>(transfer: &Transfer) {
     if let Some(work) = WORK.get_ptr_mut(0) {
         // SAFETY: the slot is this CPU's, and programs that use it do not nest.
         unsafe { work.write(*transfer) };
-        tell_work::<LOOP>(work);
+        if LOOP {
+            tell_work::<true>(work);
+        } else {
+            tell_inline();
+        }
     }
+}
+
+/// A function with a name of its own is gone through by the verifier once and alone, not again at every call. Verifiers
+/// before 5.17 keep far more states apart; without this they are at it for minutes.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_inline() -> u32 {
+    WORK.get_ptr_mut(0).map_or(0, |work| tell_work::<false>(work))
 }
 
 #[inline(never)]
@@ -128,7 +140,8 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
         tell_peer::<LOOP>(transfer);
     }
     // Most calls make one event.
-    if next_part::<LOOP>(transfer) != 0 {
+    let last = if LOOP { next_part::<true>(transfer) } else { part_inline() };
+    if last != 0 {
         return 0;
     }
     if LOOP {
@@ -137,9 +150,20 @@ fn tell_work<const LOOP: bool>(work: *mut Transfer) -> u32 {
             bpf_loop(MAX_PARTS - 1, part_of_work as *mut c_void, core::ptr::null_mut(), 0);
         }
     } else {
-        next_part::<LOOP>(transfer);
+        part_inline();
     }
     0
+}
+
+/// As [`tell_inline`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn part_inline() -> u64 {
+    // SAFETY: the slot is this CPU's, and `tell` has filled it.
+    match WORK.get_ptr_mut(0).and_then(|work| unsafe { work.as_mut() }) {
+        Some(transfer) => next_part::<false>(transfer),
+        None => 1,
+    }
 }
 
 /// Fills in what all events of the transfer have in common.
