@@ -13,6 +13,7 @@ import sys
 import time
 
 OUT = "/out"
+PREEMPT_FULL = "preempt=full" in open("/proc/cmdline").read().split()
 RELEASE = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
 # Emulated machines are slow.
 PATIENCE = 240
@@ -60,16 +61,22 @@ def wait_for(what, done):
         time.sleep(0.1)
 
 
+def certificate(folder):
+    """Makes a key and a certificate."""
+    os.makedirs(folder)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=guest", "-keyout", f"{folder}/key", "-out", f"{folder}/cert"], check=True, capture_output=True)
+
+
 def nginx(port, extra=""):
     """An nginx of its own, one worker; gives the process and the path of its log."""
     folder = f"{OUT}/nginx{port}"
+    certificate(folder)
     os.makedirs(f"{folder}/www")
     with open(f"{folder}/www/page", "w") as page:
         page.write("page\n")
     with open(f"{folder}/www/large", "w") as page:
         page.write("x" * 300_000)
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                    "/CN=guest", "-keyout", f"{folder}/key", "-out", f"{folder}/cert"], check=True, capture_output=True)
     with open(f"{folder}/conf", "w") as conf:
         conf.write(f"""user root; daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ }}
@@ -165,6 +172,95 @@ def tls():
     assert all(row["tls"] and row["source"] == "openssl" for row in rows), rows
 
 
+def kernel_tls():
+    """nginx leaves encryption to the kernel, and files to sendfile: read at the socket, without a hook on its library."""
+    modules = sorted(os.listdir("/payload/modules"))
+    if not any(name.endswith("-tls.ko") for name in modules):
+        print("  this kernel was built without it")
+        assert RELEASE < (6, 0)
+        return
+    for name in modules:
+        subprocess.run(["insmod", f"/payload/modules/{name}"], check=True)
+    # In version 1.3 this OpenSSL still decrypts by itself. No hooks (`--no-tls`): then nothing else can have read it.
+    read_by = [("TLSv1.2", ["--no-tls"], {"ktls"}, ["TlsTxSw", "TlsRxSw"]), ("TLSv1.2", [], {"ktls"}, ["TlsTxSw", "TlsRxSw"]),
+               ("TLSv1.3", [], {"ktls", "openssl"}, ["TlsTxSw"])]
+    for index, (version, options, sources, counters) in enumerate(read_by):
+        before, port = tls_statistics(), 8160 + 10 * index
+        server, log = nginx(port, f"ssl_protocols {version}; ssl_conf_command Options KTLS;")
+        explore = Explore(f"ktls{index}", *options, "--listen", str(port + 1), "-q", "http where role = 'server'")
+        url = f"https://127.0.0.1:{port + 1}"
+        # Two connections, the second with a connection kept alive.
+        curl(f"{url}/large")
+        curl(f"{url}/page", f"{url}/none", f"{url}/large", f"{url}/broken")
+        truth = logged(log, 5)
+        rows, coverage = explore.stop()
+        server.terminate()
+        now = tls_statistics()
+        print(f"  {version} {' '.join(options)} {({name: now[name] - before[name] for name in counters})} {coverage}")
+        assert all(now[name] == before[name] + 2 for name in counters), (before, now)
+        assert counted(rows) == truth, (counted(rows), truth)
+        assert [row["resp_bytes"] for row in rows if row["path"] == "/large"] == [300_000] * 2, rows
+        assert all(row["tls"] and row["source"] in sources for row in rows), rows
+
+
+def tls_statistics():
+    """Connections given to kernel TLS, among others."""
+    return {name: int(value) for name, value in (line.split() for line in read("/proc/net/tls_stat").splitlines())}
+
+
+def threads():
+    """100 TLS connections, each with a thread at either end: no exchange is on another's connection."""
+    if PREEMPT_FULL:
+        mode = read("/sys/kernel/debug/sched/preempt").strip()
+        print(f"  {mode}")
+        assert "(full)" in mode, mode
+    folder = f"{OUT}/threads"
+    certificate(folder)
+    rows, coverage = finished("threads", "-q", "http", "--", "python3", "/payload/threads.py", folder, f"{folder}/cert",
+                              f"{folder}/key")
+    print("  " + coverage)
+    truth = {number: int(port) for number, port in (line.split() for line in read(f"{folder}/ports").splitlines())}
+    assert len(truth) == 100
+    for role, column in (("client", "local_port"), ("server", "remote_port")):
+        seen = set()
+        for row in rows:
+            if row["role"] != role:
+                continue
+            _, number, step = row["path"].split("/")
+            told = f"{number} {truth[number]}\n"
+            assert (row[column], row["resp_body"], row["source"]) == (truth[number], told * 100, "openssl"), row
+            assert (number, step) not in seen, f"twice: {row}"
+            seen.add((number, step))
+        assert len(seen) == 1000, (role, len(seen))
+        assert len({row["conn"] for row in rows if row["role"] == role}) == 100
+
+
+def python():
+    """Both ends of a small Python server's exchanges, by each back end that there is: those of the server's own log."""
+    for index, backend in enumerate([[], ["--backend", "syscall"]][:1 + (RELEASE >= (6, 3))]):
+        log = f"{OUT}/python{index}.log"
+        rows, coverage = finished(f"python{index}", *backend, "-q", "http", "--", "python3", "/payload/server.py", log)
+        print("  " + coverage)
+        truth = collections.Counter(read(log).splitlines())
+        assert sum(truth.values()) == 15
+        for role in ("client", "server"):
+            columns = ("method", "path", "status", "req_bytes", "resp_bytes")
+            seen = collections.Counter(" ".join(str(row[column]) for column in columns) for row in rows if row["role"] == role)
+            assert seen == truth, (role, seen, truth)
+
+
+def finished(name, *arguments):
+    """Rows and coverage of an explore that ends with the command that it runs."""
+    with open(f"{OUT}/{name}.json", "w") as out, open(f"{OUT}/{name}.err", "w") as err:
+        done = subprocess.run(["/payload/explore", "--format", "json", *arguments], stdout=out, stderr=err,
+                              stdin=subprocess.DEVNULL, timeout=2 * PATIENCE)
+    text = read(f"{OUT}/{name}.err").strip()
+    assert done.returncode == 0, text
+    coverage = text.splitlines()[-1]
+    assert " lost=0" in coverage, coverage
+    return [json.loads(line) for line in read(f"{OUT}/{name}.json").splitlines()], coverage
+
+
 def command():
     """A command of its own, watched from its first call."""
     server, _ = nginx(8140)
@@ -175,12 +271,13 @@ def command():
     assert [(row["process"], row["path"], row["status"]) for row in rows] == [("curl", "/page", 200)], text
 
 
-CHECKS = [verify, doctor, probes, http, http_by_syscall_hooks, tls, command]
+CHECKS = [verify, doctor, probes, http, http_by_syscall_hooks, python, tls, kernel_tls, threads, command]
 
 
 def main():
     bring_libraries()
-    wanted = sys.argv[1:]
+    # Preemption matters to the hooks in libraries only.
+    wanted = sys.argv[1:] or (["threads"] if PREEMPT_FULL else [])
     failed = 0
     for check in CHECKS:
         if wanted and check.__name__ not in wanted:
