@@ -1,6 +1,7 @@
 //! Who a process is: name, executable, container and service, read from `/proc` while it lives.
 
 mod cgroup;
+mod pod;
 mod runtime;
 
 use std::fs;
@@ -50,6 +51,7 @@ impl Facts {
             container: self.cgroup.container().map(Arc::from),
             service: self.service().map(Arc::from),
             runtime: runtime::runtime(self.pid).map(Arc::from),
+            pod: self.cgroup.is_pod().then(|| pod::of(self.pid, &self.cgroup)).flatten().map(Arc::new),
         }
     }
 

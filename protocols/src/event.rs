@@ -151,6 +151,21 @@ pub struct ProcessNames {
     pub service: Option<Arc<str>>,
     /// A language runtime that changes how bytes are read (`go`), else null.
     pub runtime: Option<Arc<str>>,
+    /// The Kubernetes pod it runs in.
+    pub pod: Option<Arc<Pod>>,
+}
+
+/// A Kubernetes pod, as far as its node tells without asking the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Pod {
+    /// Its UID, from the control group.
+    pub uid: Option<Arc<str>>,
+    /// Its name, such as `checkout-7d9f8b6c5-x2x4z`.
+    pub name: Option<Arc<str>>,
+    /// Its namespace.
+    pub namespace: Option<Arc<str>>,
+    /// Name of the container in it.
+    pub container: Option<Arc<str>>,
 }
 
 /// Whether a process's TLS can be read.

@@ -36,6 +36,21 @@ impl Membership {
         self.paths.iter().any(|path| path.contains("kubepods"))
     }
 
+    /// The pod's UID: of a part of the path such as `podUID` or `kubepods-burstable-podUID.slice`, where systemd's names have
+    /// `_` for `-` (kubelet, `pkg/kubelet/cm`). Of a static pod it is the hash of its manifest.
+    pub(crate) fn pod_uid(&self) -> Option<String> {
+        let in_part = |part: &str| {
+            let part = part.strip_suffix(".slice").unwrap_or(part);
+            let (before, uid) = part.rsplit_once("pod")?;
+            let uid = uid.replace('_', "-");
+            let digits = uid.bytes().filter(u8::is_ascii_hexdigit).count();
+            let is_uid = digits == 32 && uid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+            (is_uid && (before.is_empty() || before.ends_with('-'))).then_some(uid)
+        };
+        let pods = self.paths.iter().filter(|path| path.contains("kubepods"));
+        pods.flat_map(|path| path.rsplit('/')).find_map(in_part)
+    }
+
     /// The innermost systemd service, without `.service`. A user's own manager does not count.
     pub(crate) fn unit(&self) -> Option<&str> {
         self.paths.iter().find_map(|path| {
@@ -97,6 +112,24 @@ mod tests {
         check("0::/user.slice/user-1000.slice/user@1000.service/app.slice/web.service", None, Some("web"), false);
         check("0::/", None, None, false);
         check("nonsense", None, None, false);
+    }
+
+    #[test]
+    fn pods_have_a_uid() {
+        let uid = |path: &str| Membership::parse(&format!("0::{}\n", path.replace("ID", ID))).pod_uid();
+        let known = Some("7b3f2c1d-90ab-4def-8123-456789abcdef".to_owned());
+        // systemd's driver, then cgroupfs's.
+        let slice = "kubepods-burstable-pod7b3f2c1d_90ab_4def_8123_456789abcdef.slice";
+        assert_eq!(uid(&format!("/kubepods.slice/kubepods-burstable.slice/{slice}/cri-containerd-ID.scope")), known);
+        assert_eq!(uid("/kubepods.slice/kubepods-pod7b3f2c1d_90ab_4def_8123_456789abcdef.slice/crio-ID.scope"), known);
+        assert_eq!(uid("/kubepods/besteffort/pod7b3f2c1d-90ab-4def-8123-456789abcdef/ID"), known);
+        // A static pod of kubeadm.
+        let hash = Some("0e0c1a2b3c4d5e6f708192a3b4c5d6e7".to_owned());
+        assert_eq!(uid("/kubepods/burstable/pod0e0c1a2b3c4d5e6f708192a3b4c5d6e7/ID"), hash);
+        for other in ["/kubepods/besteffort/pod12/ID", "/system.slice/podman.service", "/kubepods", "/machine.slice/ID"]
+        {
+            assert_eq!(uid(other), None, "{other}");
+        }
     }
 
     #[test]

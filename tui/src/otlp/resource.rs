@@ -68,6 +68,12 @@ impl Owner {
         attributes.text(attribute::PROCESS_EXECUTABLE_NAME, exe.and_then(|exe| exe.rsplit('/').next()));
         attributes.text(attribute::PROCESS_EXECUTABLE_PATH, exe);
         attributes.text(attribute::CONTAINER_ID, name(|names| &names.container));
+        if let Some(pod) = names.and_then(|names| names.pod.as_deref()) {
+            attributes.text(attribute::K8S_POD_UID, pod.uid.as_deref());
+            attributes.text(attribute::K8S_POD_NAME, pod.name.as_deref());
+            attributes.text(attribute::K8S_NAMESPACE_NAME, pod.namespace.as_deref());
+            attributes.text(attribute::K8S_CONTAINER_NAME, pod.container.as_deref());
+        }
         finish(attributes, added)
     }
 }
@@ -133,6 +139,8 @@ fn uuid(mut bytes: [u8; 16]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use protocols::event::Pod;
+
     use super::*;
 
     fn identity(pid: u32) -> Identity {
@@ -167,6 +175,26 @@ mod tests {
         let service = Owner::service(&identity(7)).resource(&[]);
         assert_eq!(text(&service, "process.pid"), None);
         assert_eq!(Owner::service(&identity(7)), Owner::service(&identity(8)));
+    }
+
+    #[test]
+    fn a_pod_is_said_as_far_as_it_is_known() {
+        let pod = Pod {
+            uid: Some("7b3f2c1d-90ab-4def-8123-456789abcdef".into()),
+            name: Some("checkout-7d9f8b6c5-x2x4z".into()),
+            namespace: Some("shop".into()),
+            container: None,
+        };
+        let names = ProcessNames { pod: Some(Arc::new(pod)), ..ProcessNames::default() };
+        let identity = Identity { pid: Some(7), names: Some(Arc::new(names)), node: None };
+        for owner in [Owner::process(&identity), Owner::service(&identity)] {
+            let resource = owner.resource(&[]);
+            let says = |key: &str| text(&resource, key);
+            assert_eq!(says("k8s.pod.uid").as_deref(), Some("StringValue(\"7b3f2c1d-90ab-4def-8123-456789abcdef\")"));
+            assert_eq!(says("k8s.pod.name").as_deref(), Some("StringValue(\"checkout-7d9f8b6c5-x2x4z\")"));
+            assert_eq!(says("k8s.namespace.name").as_deref(), Some("StringValue(\"shop\")"));
+            assert_eq!(says("k8s.container.name"), None, "unobserved");
+        }
     }
 
     #[test]

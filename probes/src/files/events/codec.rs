@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocols::event::{
-    Address, Data, Direction, Endpoint, Lost, Open, ProcessChange, ProcessEvent, ProcessNames, Session, Side,
+    Address, Data, Direction, Endpoint, Lost, Open, Pod, ProcessChange, ProcessEvent, ProcessNames, Session, Side,
     SocketEvent, SocketId, Source, State, StateChange, Timestamp, TlsStatus, Transport, Vantage,
 };
 
@@ -243,9 +243,15 @@ fn put_change(out: &mut Vec<u8>, change: &ProcessChange) {
             put_int(out, (*parent).into());
         }
         ProcessChange::Named(names) => {
-            out.push(1);
+            // Most processes are in no pod.
+            out.push(if names.pod.is_some() { 5 } else { 1 });
             for name in [&names.process, &names.exe, &names.container, &names.service, &names.runtime] {
                 put_text(out, name.as_deref());
+            }
+            if let Some(pod) = &names.pod {
+                for name in [&pod.uid, &pod.name, &pod.namespace, &pod.container] {
+                    put_text(out, name.as_deref());
+                }
             }
         }
         ProcessChange::Tls(status) => {
@@ -268,6 +274,20 @@ fn process_change(cursor: &mut Cursor<'_>) -> Taken<ProcessChange> {
             container: cursor.shared()?,
             service: cursor.shared()?,
             runtime: cursor.shared()?,
+            pod: None,
+        })),
+        5 => ProcessChange::Named(Arc::new(ProcessNames {
+            process: cursor.shared()?,
+            exe: cursor.shared()?,
+            container: cursor.shared()?,
+            service: cursor.shared()?,
+            runtime: cursor.shared()?,
+            pod: Some(Arc::new(Pod {
+                uid: cursor.shared()?,
+                name: cursor.shared()?,
+                namespace: cursor.shared()?,
+                container: cursor.shared()?,
+            })),
         })),
         2 => ProcessChange::Tls(TlsStatus {
             library: cursor.shared()?,

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use protocols::event::{
-    Address, Data, Direction, Endpoint, Lost, Open, ProcessChange, ProcessEvent, ProcessNames, Session, Side,
+    Address, Data, Direction, Endpoint, Lost, Open, Pod, ProcessChange, ProcessEvent, ProcessNames, Session, Side,
     SocketEvent, SocketId, Source, State, StateChange, Timestamp, TlsStatus, Transport, Vantage,
 };
 
@@ -88,12 +88,26 @@ fn source() -> impl Strategy<Value = Source> {
     ])
 }
 
+fn pod() -> impl Strategy<Value = Option<Arc<Pod>>> {
+    prop_oneof![
+        Just(None),
+        (maybe(), maybe(), maybe(), maybe()).prop_map(|(uid, name, namespace, container)| Some(Arc::new(Pod {
+            uid,
+            name,
+            namespace,
+            container
+        }))),
+    ]
+}
+
 fn process_change() -> impl Strategy<Value = ProcessChange> {
     prop_oneof![
         any::<u32>().prop_map(|parent| ProcessChange::Started { parent }),
-        (maybe(), maybe(), maybe(), maybe(), maybe()).prop_map(|(process, exe, container, service, runtime)| {
-            ProcessChange::Named(Arc::new(ProcessNames { process, exe, container, service, runtime }))
-        }),
+        (maybe(), maybe(), maybe(), maybe(), maybe(), pod()).prop_map(
+            |(process, exe, container, service, runtime, pod)| {
+                ProcessChange::Named(Arc::new(ProcessNames { process, exe, container, service, runtime, pod }))
+            }
+        ),
         (maybe(), maybe(), maybe())
             .prop_map(|(library, version, reason)| { ProcessChange::Tls(TlsStatus { library, version, reason }) }),
         Just(ProcessChange::Exited),

@@ -57,7 +57,9 @@ impl Instrument {
     }
 }
 
-/// The boundaries that the conventions give for durations of HTTP, RPC and DNS.
+/// The boundaries that the conventions give for durations of HTTP, RPC and DNS: for HTTP docs/http/http-metrics.md, for RPC
+/// those that the former metric had in milliseconds, in seconds (docs/rpc/rpc-metrics.md; open-telemetry/semantic-conventions
+/// #2961). gRPC's own, finer ones (gRFC A66) are not the conventions'.
 const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// The boundaries that they give for durations of databases.
 const DATABASE_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
