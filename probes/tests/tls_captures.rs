@@ -5,6 +5,7 @@
 mod capture;
 
 use std::fs;
+use std::path::Path;
 
 use capture::{Frame, corpora, find, frames, nanoseconds, rows};
 use protocols::event::Source;
@@ -19,6 +20,30 @@ fn handshakes<'a>(records: &'a [Record]) -> Vec<&'a Tls> {
     let mut rows: Vec<&Tls> = records.iter().filter_map(of_tls).collect();
     rows.sort_by_key(|row| row.common.time);
     rows
+}
+
+/// nginx with `ssl_conf_command Options KTLS`, TLS 1.2, recorded without hooks in its library on Linux 6.12 (`kernel_tls` in
+/// tests/kernels/guest.py): the rows are those of its access log, and both handshakes are whole.
+#[test]
+fn kernel_tls_is_read_at_the_socket() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/tls");
+    let records = rows(&folder.join("ktls.events"), "");
+    let mut found = Vec::new();
+    for record in &records {
+        if let Record::Http(http) = record {
+            assert_eq!((http.common.source, http.common.tls, http.common.gap), (Some(Source::Ktls), true, false));
+            let text = |field: &Option<String>| field.clone().unwrap_or_default();
+            found.push(format!("{} {} {}", text(&http.method), text(&http.path), http.status.unwrap_or_default()));
+        }
+    }
+    let log = fs::read_to_string(folder.join("ktls.log")).unwrap();
+    assert_eq!(found, log.lines().collect::<Vec<_>>());
+    let handshakes = handshakes(&records);
+    assert_eq!(handshakes.len(), 2);
+    for tls in handshakes {
+        assert_eq!((tls.version.as_deref(), tls.decrypted, tls.common.error), (Some("1.2"), true, Some(false)));
+        assert!(tls.handshake.is_some());
+    }
 }
 
 /// Method, path and status of everything that was read with keys.

@@ -20,6 +20,9 @@ pub trait Session: Send {
     /// Time has passed: time-outs fall due.
     fn tick(&mut self, _now: Timestamp, _sink: &mut Sink<'_>) {}
 
+    /// The first plaintext was seen that kernel TLS encrypts or decrypts: the rest of that direction's bytes never will be.
+    fn sealed(&mut self, _sink: &mut Sink<'_>) {}
+
     /// Roughly how many bytes of memory it holds beside the streams.
     fn memory(&self) -> usize {
         0

@@ -253,7 +253,7 @@ impl Connection {
                 let begun = Side { begun: true, ..Side::new() };
                 *self.side(direction) = begun;
                 if let Some(handshake) = &mut self.handshake {
-                    handshake.change_cipher_spec(direction);
+                    handshake.change_cipher_spec(direction, frame.last.time);
                 }
             }
             ALERT => {
@@ -411,6 +411,16 @@ impl Session for Connection {
         self.advance(streams, sink);
         if let Some(handshake) = self.handshake.take() {
             handshake.cut_short(sink);
+        }
+    }
+
+    fn sealed(&mut self, sink: &mut Sink<'_>) {
+        if let Some(mut handshake) = self.handshake.take() {
+            if handshake.sealed() {
+                handshake.complete(sink);
+            } else {
+                self.handshake = Some(handshake);
+            }
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Handshake {
     headless: bool,
     /// By whom a Finished (or the record that must hold it) was sent.
     finished: [Option<Timestamp>; 2],
+    /// When a ChangeCipherSpec that means something went by.
+    changed: [Option<Timestamp>; 2],
     server_hello: Option<ServerHello>,
 }
 
@@ -44,6 +46,7 @@ impl Handshake {
             full: false,
             headless,
             finished: [None; 2],
+            changed: [None; 2],
             server_hello: None,
         }
     }
@@ -102,7 +105,11 @@ impl Handshake {
     }
 
     /// ChangeCipherSpec up to TLS 1.2.
-    pub(super) fn change_cipher_spec(&mut self, from: Direction) {
+    pub(super) fn change_cipher_spec(&mut self, from: Direction, time: Timestamp) {
+        if !self.is_tls13() {
+            let [client, server] = &mut self.changed;
+            *if from == self.client { client } else { server } = Some(time);
+        }
         let whole = !self.record.common.gap && !self.record.common.truncated;
         if from != self.client && !self.is_tls13() && self.server_hello.is_some() && (self.full || whole) {
             self.record.resumed = Some(!self.full);
@@ -114,6 +121,15 @@ impl Handshake {
         let [client, server] = &mut self.finished;
         let side = if from == self.client { client } else { server };
         side.get_or_insert(time);
+        self.finished.iter().all(Option::is_some)
+    }
+
+    /// The kernel encrypts from here on. A Finished that it has encrypted was sent together with the ChangeCipherSpec before
+    /// it. Returns whether the handshake is complete.
+    pub(super) fn sealed(&mut self) -> bool {
+        for (finished, changed) in self.finished.iter_mut().zip(self.changed) {
+            *finished = finished.or(changed);
+        }
         self.finished.iter().all(Option::is_some)
     }
 

@@ -151,8 +151,13 @@ impl Desk {
     fn plaintext(&mut self, connection: &mut Connection, data: &Data, mark: Mark, emit: &mut dyn FnMut(Record)) {
         let [sent, received] = &mut connection.plain_sources;
         let source = if data.direction == Direction::Sent { sent } else { received };
+        let first = source.is_none();
         if *source.get_or_insert(data.source) != data.source {
             return;
+        }
+        if first && data.source == Source::Ktls {
+            let steps = connection.wire.sealed(&mut self.next_id);
+            self.obey(connection, steps, Ending::Broken, emit);
         }
         let plain = connection.plaintext();
         plain.streams[data.direction].insert(data.position, &data.bytes, data.original_len, mark);

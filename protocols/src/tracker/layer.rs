@@ -178,6 +178,14 @@ impl Layer {
         steps
     }
 
+    /// As [`Session::sealed`].
+    pub(super) fn sealed(&mut self, next_id: &mut u64) -> Vec<Step> {
+        let Phase::Speaking { session, .. } = &mut self.phase else { return Vec::new() };
+        let mut sink = Sink::new(next_id);
+        session.sealed(&mut sink);
+        sink.take()
+    }
+
     pub(super) fn finish(&mut self, closed: bool, next_id: &mut u64) -> Vec<Step> {
         let phase = std::mem::replace(&mut self.phase, Phase::Opaque);
         let Phase::Speaking { mut session, name } = phase else { return Vec::new() };

@@ -47,7 +47,7 @@ impl Said {
         }
     }
 
-    fn take(&mut self, sink: &mut Sink<'_>) {
+    pub(super) fn take(&mut self, sink: &mut Sink<'_>) {
         for step in sink.take() {
             match step {
                 Step::Finish(exchange) => self.rows.push(*exchange),

@@ -1,6 +1,6 @@
 //! Single cases: what is cut, lost, old or odd.
 
-use super::drive::{Chunk, mark, recording_named, run};
+use super::drive::{Chunk, Said, mark, recording_named, run};
 use crate::event::Direction;
 use crate::event::Transport;
 use crate::keys::KeyLog;
@@ -71,6 +71,46 @@ fn a_connection_that_ends_in_its_handshake_is_cut_short() {
     assert!(said.rows[0].cut_short);
     assert_eq!(said.record(0).handshake, None);
     assert_eq!(said.record(0).cipher.as_deref(), recording.text("cipher"));
+}
+
+/// What kernel TLS encrypts never passes the socket: each direction stops behind its ChangeCipherSpec.
+#[test]
+fn the_kernel_takes_over_behind_change_cipher_spec() {
+    const CHANGE: &[u8] = b"\x14\x03\x03\x00\x01\x01";
+    let recording = recording_named("tls12-aes128-gcm");
+    let mut changed = [false; 2];
+    let mut chunks = Vec::new();
+    for mut chunk in recording.chunks.iter().cloned() {
+        let changed = &mut changed[usize::from(chunk.direction == Direction::Sent)];
+        if let Some(at) = chunk.bytes.windows(CHANGE.len()).position(|bytes| bytes == CHANGE).filter(|_| !*changed) {
+            chunk = Chunk::new(chunk.direction, chunk.time, &chunk.bytes[..at + CHANGE.len()]);
+            chunks.push(chunk);
+            *changed = true;
+        } else if !*changed {
+            chunks.push(chunk);
+        }
+    }
+    assert_eq!(changed, [true; 2]);
+    let said = run_sealed(&chunks);
+    assert_eq!(said.rows.len(), 1);
+    assert!(!said.rows[0].cut_short);
+    // A Finished came in one piece with the ChangeCipherSpec before it.
+    assert_eq!(said.record(0), run(&recording.chunks, "").record(0));
+    assert_eq!(run_sealed(&chunks[..2]).rows.len(), 0, "not yet");
+}
+
+fn run_sealed(chunks: &[Chunk]) -> Said {
+    let mut connection = Connection::new(KeyLog::default());
+    let (mut streams, mut said, mut next_id) = (Streams::default(), Said::default(), 1);
+    let mut sink = Sink::new(&mut next_id);
+    for chunk in chunks {
+        let position = streams[chunk.direction].tail();
+        streams[chunk.direction].insert(position, &chunk.bytes, chunk.original_len, mark(chunk.time));
+        connection.advance(&mut streams, &mut sink);
+    }
+    connection.sealed(&mut sink);
+    said.take(&mut sink);
+    said
 }
 
 /// Of the server's flight only the beginning was kept.
