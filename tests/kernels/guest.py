@@ -108,7 +108,7 @@ def verify():
     """Every program that explore would take here loads."""
     # The other back end's programs need what this kernel lacks, or, emulated, minutes of the verifier's time.
     calls = ["sys_enter", "sys_exit" if RELEASE >= (5, 17) else "sys_exit_inline"]
-    sockets = ["sock_send", "sock_recv"] if RELEASE >= (6, 3) else []
+    sockets = ["sock_send", "sock_recv"] if RELEASE >= (6, 3) else ["ring"]
     names = ["exec", "fork", "exit", "set_state", "destroy", "retransmit", "ssl_read", "tls_return", "go_return", *calls, *sockets]
     text = subprocess.run(["/payload/verify", *names], check=True, capture_output=True, text=True).stdout
     print("  " + "\n  ".join(text.splitlines()))
@@ -187,13 +187,17 @@ def kernel_tls():
     for index, (version, options, sources, counters) in enumerate(read_by):
         before, port = tls_statistics(), 8160 + 10 * index
         server, log = nginx(port, f"ssl_protocols {version}; ssl_conf_command Options KTLS;")
-        explore = Explore(f"ktls{index}", *options, "--listen", str(port + 1), "-q", "http where role = 'server'")
+        watched = [*options, "--listen", str(port + 1)]
+        # The first one's recording is fixtures/tls/ktls.events, and nginx's log beside it.
+        explore = Explore(f"ktls{index}", *watched, "--record", f"{OUT}/ktls{index}.events", "-q", "http where role = 'server'")
+        handshakes = Explore(f"handshakes{index}", *watched, "-q", "tls")
         url = f"https://127.0.0.1:{port + 1}"
         # Two connections, the second with a connection kept alive.
         curl(f"{url}/large")
         curl(f"{url}/page", f"{url}/none", f"{url}/large", f"{url}/broken")
         truth = logged(log, 5)
         rows, coverage = explore.stop()
+        handshakes, _ = handshakes.stop()
         server.terminate()
         now = tls_statistics()
         print(f"  {version} {' '.join(options)} {({name: now[name] - before[name] for name in counters})} {coverage}")
@@ -201,6 +205,7 @@ def kernel_tls():
         assert counted(rows) == truth, (counted(rows), truth)
         assert [row["resp_bytes"] for row in rows if row["path"] == "/large"] == [300_000] * 2, rows
         assert all(row["tls"] and row["source"] in sources for row in rows), rows
+        assert [(row["decrypted"], row["reason"]) for row in handshakes] == [(True, None)] * 2, handshakes
 
 
 def tls_statistics():
