@@ -138,6 +138,7 @@ impl Capture {
         let watched: Vec<u32> = capture.selection.watched().collect();
         watched.into_iter().for_each(|pid| capture.decoder.name(time, pid));
         capture.look(time);
+        capture.decoder.plaintext.survey(capture.selection.unchosen());
         if capture.programs.as_ref().is_some_and(Programs::asks_for_rings) {
             let watched: Vec<u32> = capture.selection.watched().filter(|pid| rings::has_ring(*pid)).collect();
             watched.into_iter().for_each(|pid| capture.decoder.ring(time, pid, &capture.selection));

@@ -45,7 +45,7 @@ impl Targets {
 
     /// Whether processes that do not exist yet may be watched.
     pub(crate) fn may_start_later(&self) -> bool {
-        self.choose_by_name() || self.children
+        self.choose_by_name() || self.children || !self.choose_processes()
     }
 
     /// Whether nothing was asked for.

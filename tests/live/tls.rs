@@ -4,6 +4,7 @@
 mod busy;
 mod clients;
 mod crossing;
+mod early;
 mod libraries;
 mod nginx;
 mod pgsql;

@@ -113,7 +113,7 @@ pub struct Decrypted {
 
 /// Values of [`Decrypted::family`].
 pub mod family {
-    /// OpenSSL and what descends from it.
+    /// OpenSSL and LibreSSL.
     pub const SSL: u32 = 1;
     /// GnuTLS.
     pub const GNUTLS: u32 = 2;
@@ -121,6 +121,8 @@ pub mod family {
     pub const GO: u32 = 3;
     /// rustls, whose handles move: see [`super::Decrypted`].
     pub const RUSTLS: u32 = 4;
+    /// BoringSSL and AWS-LC: as [`SSL`], but a process may have both.
+    pub const BORING: u32 = 5;
 }
 
 /// Both ends and the nature of a socket.

@@ -143,6 +143,36 @@ pub fn ssl_handshake(ctx: ProbeContext) -> u32 {
     enter_c(&ctx, action::HANDSHAKE, family::SSL, false)
 }
 
+/// `SSL_read` of BoringSSL.
+#[uprobe]
+pub fn boring_read(ctx: ProbeContext) -> u32 {
+    enter_c(&ctx, action::READ, family::BORING, false)
+}
+
+/// `SSL_write` of BoringSSL.
+#[uprobe]
+pub fn boring_write(ctx: ProbeContext) -> u32 {
+    enter_c(&ctx, action::WRITE, family::BORING, false)
+}
+
+/// `SSL_read_ex` of AWS-LC.
+#[uprobe]
+pub fn boring_read_counted(ctx: ProbeContext) -> u32 {
+    enter_c(&ctx, action::READ, family::BORING, true)
+}
+
+/// `SSL_write_ex` of AWS-LC.
+#[uprobe]
+pub fn boring_write_counted(ctx: ProbeContext) -> u32 {
+    enter_c(&ctx, action::WRITE, family::BORING, true)
+}
+
+/// `SSL_do_handshake` of BoringSSL.
+#[uprobe]
+pub fn boring_handshake(ctx: ProbeContext) -> u32 {
+    enter_c(&ctx, action::HANDSHAKE, family::BORING, false)
+}
+
 /// `gnutls_record_recv(handle, buffer, length)`
 #[uprobe]
 pub fn gnutls_read(ctx: ProbeContext) -> u32 {

@@ -349,7 +349,8 @@ impl Decoder {
             family::GNUTLS => Source::GnuTls,
             family::GO => Source::Go,
             family::RUSTLS => Source::Rustls,
-            _ => self.plaintext.openssl(header.pid),
+            family::BORING => Source::BoringSsl,
+            _ => Source::OpenSsl,
         };
         let known = self.sockets.get(&header.conn).map(|socket| (socket.id, socket.opened));
         self.name(time, header.pid);

@@ -30,6 +30,9 @@ const AFTER_EXEC: [Duration; 5] = [
 /// A process that speaks TLS without a known library is looked at at most so often.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// Between looks at processes that may never be heard of.
+const SURVEY: Duration = Duration::from_millis(10);
+
 /// How long hooks stay without a user: processes come and go.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -70,8 +73,6 @@ struct Hooked {
 struct Process {
     /// A library of it is hooked.
     hooked: bool,
-    /// The descendant of OpenSSL among them.
-    openssl: Option<Source>,
     told: Option<TlsStatus>,
     looked: Option<Instant>,
 }
@@ -86,17 +87,20 @@ impl Plaintext {
         plaintext
     }
 
-    /// Which of OpenSSL's descendants a process uses.
-    pub(super) fn openssl(&self, pid: u32) -> Source {
-        let process = self.processes.get(&pid);
-        process.and_then(|process| process.openssl).unwrap_or(Source::OpenSsl)
-    }
-
     /// A process is watched from now on.
     pub(super) fn add(&mut self, pid: u32) {
-        if self.enabled && !self.processes.contains_key(&pid) {
-            self.processes.insert(pid, Process::default());
+        if self.enabled && self.processes.get(&pid).is_none_or(|process| process.looked.is_none()) {
+            self.processes.entry(pid).or_default();
             self.due.insert((Instant::now(), pid), ());
+        }
+    }
+
+    /// Any of these may be heard of: they are looked at one after the other, so that nothing else has to wait for it.
+    pub(super) fn survey(&mut self, pids: Vec<u32>) {
+        let start = Instant::now();
+        for (turn, pid) in (1..).zip(pids).filter(|_| self.enabled) {
+            self.processes.entry(pid).or_default();
+            self.due.insert((start + SURVEY * turn, pid), ());
         }
     }
 
@@ -113,8 +117,8 @@ impl Plaintext {
 
     /// A process was forked: it has its parent's libraries.
     pub(super) fn fork(&mut self, parent: u32, pid: u32) {
-        let Some(Process { hooked, openssl, .. }) = self.processes.get(&parent) else { return };
-        self.processes.insert(pid, Process { hooked: *hooked, openssl: *openssl, ..Process::default() });
+        let Some(Process { hooked, .. }) = self.processes.get(&parent) else { return };
+        self.processes.insert(pid, Process { hooked: *hooked, ..Process::default() });
         for file in self.files.values_mut().filter(|file| file.users.contains(&parent)) {
             file.users.insert(pid);
         }
@@ -207,7 +211,7 @@ impl Plaintext {
             Err(error) => return self.tell(pid, without(&error)),
         };
         let mut status = without("no library found");
-        let (mut hooked, mut openssl) = (false, None);
+        let (mut hooked, mut openssl) = (false, false);
         let crypto = files.iter().find(|file| file.is_libcrypto()).map(|file| file.open.clone());
         for file in files {
             let id = (file.device, file.inode);
@@ -218,8 +222,8 @@ impl Plaintext {
             match &known.state {
                 Ok(found) => {
                     let source = found.library.source;
-                    if matches!(source, Source::OpenSsl | Source::BoringSsl) && openssl.is_none() {
-                        openssl = Some(source);
+                    if matches!(source, Source::OpenSsl | Source::BoringSsl) && !openssl {
+                        openssl = true;
                         status = found.status(crypto.as_deref());
                     } else if !hooked {
                         status = found.status(None);
@@ -234,7 +238,7 @@ impl Plaintext {
             }
         }
         let process = self.processes.get_mut(&pid)?;
-        (process.hooked, process.openssl) = (hooked, openssl);
+        process.hooked = hooked;
         self.tell(pid, status)
     }
 
@@ -323,6 +327,11 @@ fn entry_program(source: Source, call: Call) -> &'static str {
         (Source::GnuTls, Call::Read | Call::ReadCounted) => "gnutls_read",
         (Source::GnuTls, Call::Write | Call::WriteCounted) => "gnutls_write",
         (Source::GnuTls, Call::Handshake) => "gnutls_handshake",
+        (Source::BoringSsl, Call::Read) => "boring_read",
+        (Source::BoringSsl, Call::Write) => "boring_write",
+        (Source::BoringSsl, Call::ReadCounted) => "boring_read_counted",
+        (Source::BoringSsl, Call::WriteCounted) => "boring_write_counted",
+        (Source::BoringSsl, Call::Handshake) => "boring_handshake",
         (_, Call::Read) => "ssl_read",
         (_, Call::Write) => "ssl_write",
         (_, Call::ReadCounted) => "ssl_read_counted",

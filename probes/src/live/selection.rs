@@ -119,6 +119,16 @@ impl Selection {
         others.filter_map(Facts::of).filter(|facts| self.asked.accept(facts, false)).count()
     }
 
+    /// Processes that are there and may be heard of without having been chosen one by one: the whole host, or a part of it
+    /// that the kernel tells by connection, user or control group.
+    pub(super) fn unchosen(&self) -> Vec<u32> {
+        if self.targets.choose_processes() {
+            return Vec::new();
+        }
+        let others = all().into_iter().filter(|pid| *pid != std::process::id() && !self.refuses(*pid));
+        others.filter(|pid| Facts::of(*pid).is_some_and(|facts| self.asked.accept(&facts, false))).collect()
+    }
+
     fn decide(&mut self, facts: &Facts, listens: bool) {
         let pid = facts.pid;
         if pid == std::process::id() {

@@ -1,13 +1,14 @@
 //! Clients over TLS, against nginx's log.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::tempdir;
 
 use super::nginx::Nginx;
 use super::{assert_decrypted, assert_same, go, rustls_peer};
-use crate::explore::{Explore, Finished, plain, text};
-use crate::peers::{script, tool};
+use crate::explore::{Explore, Finished, plain, text, wait_for};
+use crate::peers::{Peer, script, tool};
 
 /// A client asks in clear and inside TLS: both are what nginx logged, and they are the same.
 #[track_caller]
@@ -58,6 +59,29 @@ fn curl() {
 #[ignore = "needs root and a live kernel"]
 fn python_requests() {
     check(1, "openssl", |base| with_script(&tool("python"), "client_requests.py", &[base]));
+}
+
+/// BoringSSL inside a Python extension, which keeps its symbols. It is loaded before explore comes: to find functions in so
+/// large a file takes longer than the first request.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn boringssl_in_a_python_extension() {
+    for version in ["1", "2"] {
+        let (nginx, folder) = (Nginx::start(), tempdir().unwrap());
+        let base = format!("https://127.0.0.1:{}", nginx.tls);
+        let mut command = Command::new(tool("python"));
+        command.args([text(&script("client_curl_cffi.py")), &base, version, text(folder.path())]);
+        let mut client = Peer::start(folder.path(), "client", &mut command);
+        wait_for("the client to wait", || folder.path().join("waiting").exists());
+        let explore = Explore::start(folder.path(), &["--pid", &client.pid(), "-q", "http"]);
+        std::fs::write(folder.path().join("go"), "").unwrap();
+        client.wait();
+        let finished = explore.stop();
+        finished.assert_whole();
+        nginx.assert_logged(nginx.tls, &finished);
+        assert_eq!(finished.rows.len(), 4, "{}", finished.stderr);
+        assert_decrypted(&finished, "boringssl");
+    }
 }
 
 /// Python's `ssl` under asyncio: the library never sees the socket, and eight connections share one thread.

@@ -5,12 +5,13 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use probes::EventSource;
 use probes::live::{Backend, Capture, HookState, Options};
 use probes::targets::Targets;
+use probes::{EventSource, Next};
+use protocols::event::{SocketEvent, Source};
 use tempfile::{TempDir, tempdir};
 
-use super::{Certificate, assert_decrypted};
+use super::{Certificate, assert_decrypted, go};
 use crate::explore::{Explore, plain, read, text, wait_for};
 use crate::peers::{Peer, free_port, script, wait_for_port};
 use crate::servers::curl;
@@ -130,6 +131,39 @@ fn a_library_without_users_is_let_go() {
         capture.next(Duration::from_millis(100)).unwrap();
         hooks(&capture) == 0
     });
+}
+
+/// A port is all that was asked for, so that any process may be heard of: a program that is there, and has its library
+/// inside it, is hooked before it says a word.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn a_program_that_may_be_heard_of_is_hooked_before() {
+    let (folder, certificate, port) = (tempdir().unwrap(), Certificate::new(), free_port());
+    let binary = go(folder.path(), "https_server.go", "");
+    let mut command = Command::new(&binary);
+    command.args([&port.to_string(), text(&certificate.certificate()), text(&certificate.key())]);
+    let _server = Peer::start(folder.path(), "server", &mut command);
+    wait_for_port(port);
+    let targets = Targets { ports: vec![port], ..Targets::default() };
+    let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: true, max_cpu: None };
+    let mut capture = Capture::attach(&options).unwrap();
+    let real = binary.canonicalize().unwrap();
+    wait_for("its hooks", || {
+        capture.next(Duration::from_millis(100)).unwrap();
+        capture.hooks().iter().any(|hook| hook.target.as_deref() == real.to_str() && hook.program == "go_write")
+    });
+    curl(&["-k", "--http1.1", "-o", "/dev/null", &format!("https://127.0.0.1:{port}/first")]);
+    capture.stop();
+    let mut plaintext = Vec::new();
+    loop {
+        match capture.next(Duration::from_millis(100)).unwrap() {
+            Next::Event(SocketEvent::Data(data)) if data.source == Source::Go => plaintext.extend(data.bytes),
+            Next::End => break,
+            _ => {}
+        }
+    }
+    let plaintext = String::from_utf8_lossy(&plaintext);
+    assert!(plaintext.starts_with("GET /first ") && plaintext.ends_with("answer\n"), "{plaintext}");
 }
 
 /// `openssl s_server`, which answers with a page of its own.
