@@ -6,6 +6,7 @@
 
 pub mod files;
 pub mod live;
+pub mod memory;
 pub mod privileges;
 mod process;
 pub mod targets;

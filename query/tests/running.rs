@@ -26,7 +26,7 @@ const QUERIES: &[&str] = &[
 fn adding_up_is_running_over_all() {
     let start = i64::try_from(START).expect("fits");
     let context = Context { now: start + 9_000_000_000, start, end: start + 9_000_000_000, live: true };
-    let mut small = Store::new(StoreOptions { memory: Some(1 << 20), retain: None });
+    let mut small = Store::new(StoreOptions { memory: Some(2 << 20), retain: None });
     let mut whole = Store::new(StoreOptions::default());
     let queries: Vec<Query> = QUERIES.iter().map(|text| Query::parse(text).expect("is a query")).collect();
     let mut running: Vec<_> = queries.iter().map(|query| query.running().expect("adds up")).collect();

@@ -4,7 +4,7 @@
 //! held as one value and a count until a row says something else.
 
 use polars::prelude::*;
-use polars_arrow::array::{ListArray, MutableArray, MutableBinaryViewArray, StructArray, ViewType};
+use polars_arrow::array::{ListArray, StructArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use polars_arrow::offset::OffsetsBuffer;
@@ -13,6 +13,7 @@ use protocols::record::Header;
 
 use super::compact::compact;
 use super::physical::dtype;
+use super::texts::Texts;
 use crate::schema::Cell;
 use crate::types::Type;
 
@@ -147,24 +148,10 @@ enum Values {
     I64(Vec<Option<i64>>),
     F64(Vec<Option<f64>>),
     Bool(Vec<Option<bool>>),
-    Text(Texts<str>),
-    Blob(Texts<[u8]>),
-    List(Lists, Texts<str>),
-    Headers(Lists, Texts<str>, Texts<str>),
-}
-
-struct Texts<T: ViewType + ?Sized>(MutableBinaryViewArray<T>);
-
-impl<T: ViewType + ?Sized> std::fmt::Debug for Texts<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Texts")
-    }
-}
-
-impl<T: ViewType + ?Sized> Texts<T> {
-    fn new() -> Self {
-        Self(MutableBinaryViewArray::new())
-    }
+    Text(Texts),
+    Blob(Texts),
+    List(Lists, Texts),
+    Headers(Lists, Texts, Texts),
 }
 
 /// Where each list ends, and which lists are null.
@@ -175,19 +162,27 @@ struct Lists {
 }
 
 impl Lists {
-    fn push(&mut self, length: Option<usize>) {
+    /// Appends a list of so many values, or null; returns how many bytes that took.
+    fn push(&mut self, length: Option<usize>) -> usize {
         let last = self.ends.last().copied().unwrap_or(0);
         self.ends.push(last + length.map_or(0, |length| i64::try_from(length).unwrap_or(0)));
         self.valid.push(length.is_some());
+        size_of::<i64>() + 1
     }
 
-    fn finish(self, values: Box<dyn polars_arrow::array::Array>) -> PolarsResult<ListArray<i64>> {
+    fn finish(self, values: ArrayRef) -> PolarsResult<ListArray<i64>> {
         let mut offsets = Vec::with_capacity(self.ends.len() + 1);
         offsets.push(0);
         offsets.extend(self.ends);
         let dtype = ListArray::<i64>::default_datatype(values.dtype().clone());
         let validity = Bitmap::from_iter(self.valid);
         ListArray::try_new(dtype, OffsetsBuffer::try_from(offsets)?, values, Some(validity))
+    }
+}
+
+impl Texts {
+    fn texts(self) -> PolarsResult<ArrayRef> {
+        Ok(Box::new(self.finish::<str>(ArrowDataType::Utf8View)?))
     }
 }
 
@@ -200,10 +195,10 @@ impl Values {
             Type::I64 | Type::Duration | Type::Time => Self::I64(Vec::new()),
             Type::F64 => Self::F64(Vec::new()),
             Type::Bool => Self::Bool(Vec::new()),
-            Type::String | Type::Ip | Type::Null => Self::Text(Texts::new()),
-            Type::Blob => Self::Blob(Texts::new()),
-            Type::ListString => Self::List(Lists::default(), Texts::new()),
-            Type::Headers => Self::Headers(Lists::default(), Texts::new(), Texts::new()),
+            Type::String | Type::Ip | Type::Null => Self::Text(Texts::default()),
+            Type::Blob => Self::Blob(Texts::default()),
+            Type::ListString => Self::List(Lists::default(), Texts::default()),
+            Type::Headers => Self::Headers(Lists::default(), Texts::default(), Texts::default()),
         }
     }
 
@@ -223,16 +218,7 @@ impl Values {
                 1
             }
             Self::Text(values) => text(values, cell),
-            Self::Blob(values) => match cell {
-                Cell::Bytes(value) => {
-                    values.0.push_value(value);
-                    16 + value.len()
-                }
-                _ => {
-                    values.0.push_null();
-                    16
-                }
-            },
+            Self::Blob(values) => values.push(if let Cell::Bytes(value) = cell { Some(value) } else { None }),
             Self::List(lists, values) => list(lists, values, cell),
             Self::Headers(lists, names, values) => headers(lists, names, values, cell),
         }
@@ -246,16 +232,19 @@ impl Values {
             Self::I64(values) => Series::new(name, values),
             Self::F64(values) => Series::new(name, values),
             Self::Bool(values) => Series::new(name, values),
-            Self::Text(mut values) => Series::try_from((name, values.0.as_box()))?,
-            Self::Blob(mut values) => Series::try_from((name, values.0.as_box()))?,
-            Self::List(lists, mut values) => {
-                Series::try_from((name, Box::new(lists.finish(values.0.as_box())?) as ArrayRef))?
+            Self::Text(values) => Series::try_from((name, values.texts()?))?,
+            Self::Blob(values) => {
+                let blobs = values.finish::<[u8]>(ArrowDataType::BinaryView)?;
+                Series::try_from((name, Box::new(blobs) as ArrayRef))?
             }
-            Self::Headers(lists, mut names, mut values) => {
-                let length = names.0.len();
+            Self::List(lists, values) => {
+                Series::try_from((name, Box::new(lists.finish(values.texts()?)?) as ArrayRef))?
+            }
+            Self::Headers(lists, names, values) => {
+                let length = names.len();
                 let field = |name: &str| ArrowField::new(name.into(), ArrowDataType::Utf8View, true);
                 let dtype = ArrowDataType::Struct(vec![field("name"), field("value")]);
-                let fields = vec![names.0.as_box(), values.0.as_box()];
+                let fields = vec![names.texts()?, values.texts()?];
                 let pairs = StructArray::try_new(dtype, length, fields, None)?;
                 Series::try_from((name, Box::new(lists.finish(Box::new(pairs))?) as ArrayRef))?
             }
@@ -270,50 +259,36 @@ fn numbers<T: TryFrom<u64>>(values: &mut Vec<Option<T>>, cell: Cell<'_>) -> usiz
     size_of::<T>()
 }
 
-fn text(values: &mut Texts<str>, cell: Cell<'_>) -> usize {
+fn text(values: &mut Texts, cell: Cell<'_>) -> usize {
     match cell {
-        Cell::Text(value) => values.0.push_value(value),
-        Cell::Address(Address::Unix(path)) => values.0.push_value(&**path),
-        Cell::Address(address) => values.0.push_value(text_of(address)),
-        _ => {
-            values.0.push_null();
-            return 16;
-        }
-    }
-    16 + match cell {
-        Cell::Text(value) if value.len() > 12 => value.len(),
-        _ => 0,
+        Cell::Text(value) => values.push(Some(value.as_bytes())),
+        Cell::Address(Address::Unix(path)) => values.push(Some(path.as_bytes())),
+        Cell::Address(address) => values.push(Some(text_of(address).as_bytes())),
+        _ => values.push(None),
     }
 }
 
-fn list(lists: &mut Lists, values: &mut Texts<str>, cell: Cell<'_>) -> usize {
-    let before = values.0.total_buffer_len();
-    match cell {
+fn list(lists: &mut Lists, values: &mut Texts, cell: Cell<'_>) -> usize {
+    let (length, bytes) = match cell {
         Cell::Texts(texts) => {
-            texts.iter().for_each(|text| values.0.push_value(text));
-            lists.push(Some(texts.len()));
+            let bytes = texts.iter().map(|text| values.push(Some(text.as_bytes()))).sum();
+            (Some(texts.len()), bytes)
         }
         Cell::NullableTexts(texts) => {
-            texts.iter().for_each(|text| values.0.push(text.as_ref()));
-            lists.push(Some(texts.len()));
+            let bytes = texts.iter().map(|text| values.push(text.as_deref().map(str::as_bytes))).sum();
+            (Some(texts.len()), bytes)
         }
-        _ => lists.push(None),
-    }
-    24 + values.0.total_buffer_len().saturating_sub(before)
+        _ => (None, 0),
+    };
+    lists.push(length) + bytes
 }
 
-fn headers(lists: &mut Lists, names: &mut Texts<str>, values: &mut Texts<str>, cell: Cell<'_>) -> usize {
-    let Cell::Headers(fields) = cell else {
-        lists.push(None);
-        return 9;
-    };
-    let mut bytes = 9;
+fn headers(lists: &mut Lists, names: &mut Texts, values: &mut Texts, cell: Cell<'_>) -> usize {
+    let Cell::Headers(fields) = cell else { return lists.push(None) };
+    let mut bytes = lists.push(Some(fields.len()));
     for Header { name, value } in fields {
-        names.0.push(name.as_ref());
-        values.0.push(value.as_ref());
-        let long = |text: &Option<std::sync::Arc<str>>| text.as_ref().map_or(0, |text| text.len());
-        bytes += 32 + long(name) + long(value);
+        bytes += names.push(name.as_deref().map(str::as_bytes));
+        bytes += values.push(value.as_deref().map(str::as_bytes));
     }
-    lists.push(Some(fields.len()));
     bytes
 }

@@ -4,6 +4,7 @@ use polars::prelude::*;
 
 use super::compact::compact;
 use super::physical::{SEQ, dtype};
+use super::size::column_bytes;
 use crate::types::Type;
 
 /// The largest chunk that merging makes, in rows.
@@ -84,13 +85,6 @@ pub(super) fn is_body(column: &Column) -> bool {
 
 pub(super) fn is_headers(column: &Column) -> bool {
     matches!(column.dtype(), DataType::List(inner) if matches!(**inner, DataType::Struct(_)))
-}
-
-fn column_bytes(column: &Column) -> usize {
-    match column {
-        Column::Series(series) => series.estimated_size(),
-        Column::Scalar(scalar) => 64 + scalar.as_single_value_series().estimated_size(),
-    }
 }
 
 fn append(first: Column, second: Column) -> PolarsResult<Column> {

@@ -14,8 +14,10 @@ mod numbers;
 pub(crate) mod physical;
 mod retention;
 mod rows;
+mod size;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::sync::Arc;
 
@@ -160,6 +162,11 @@ impl Store {
         if sealed {
             self.retain();
         }
+    }
+
+    /// Another budget in bytes from now on.
+    pub fn set_memory(&mut self, memory: u64) {
+        self.options.memory = Some(memory);
     }
 
     /// Replaces table `inflight`.

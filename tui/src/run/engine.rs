@@ -27,13 +27,16 @@ pub(crate) struct Engine {
     tap: Option<Tap>,
     /// Events taken in.
     events: u64,
+    /// What explore may take in memory, where rows are let go for it.
+    memory: Option<u64>,
 }
 
 impl Engine {
     /// An empty session; `everything` keeps all rows whatever the budget (queries over files).
     pub(crate) fn new(keep: &Keep, everything: bool) -> Self {
         let retain = keep.retain.map(|retain| u64::try_from(retain.as_nanos()).unwrap_or(u64::MAX));
-        let store = Store::new(StoreOptions { memory: (!everything).then_some(keep.memory), retain });
+        let memory = (!everything).then_some(keep.memory);
+        let store = Store::new(StoreOptions { memory, retain });
         let trackers = Trackers::new(keep.tracker.clone());
         Self {
             trackers,
@@ -46,6 +49,7 @@ impl Engine {
             ended: None,
             tap: None,
             events: 0,
+            memory,
         }
     }
 
@@ -66,6 +70,20 @@ impl Engine {
         self.took_in();
         if self.events.is_multiple_of(TELL_EVERY) {
             self.tell();
+        }
+        if self.events.is_multiple_of(WEIGH_EVERY) {
+            self.weigh();
+        }
+    }
+
+    /// Leaves the store what the rest of explore does not take, so that the budget is that of the process. However little
+    /// that is, half of the budget is for rows.
+    fn weigh(&mut self) {
+        if let (Some(memory), Some(resident)) = (self.memory, super::cost::resident()) {
+            let others = resident.saturating_sub(self.store.bytes());
+            // What is being built, and what the next query holds for a moment, comes on top.
+            let room = memory - memory / 16;
+            self.store.set_memory(room.saturating_sub(others).max(memory / 2));
         }
     }
 
@@ -233,6 +251,8 @@ fn keep(store: &mut Store, counts: &mut Counts, tap: Option<&Tap>, record: Recor
 
 /// After so many events the exporter is told how explore is doing: every few seconds where nothing but the clock moves.
 const TELL_EVERY: u64 = 32;
+/// After so many events explore's own size is looked at.
+const WEIGH_EVERY: u64 = 4096;
 /// Tables whose rows are exchanges.
 const EXCHANGES: [&str; 5] = ["http", "grpc", "pgsql", "dns", "tls"];
 

@@ -5,6 +5,7 @@
 //! ```
 
 mod command;
+mod cost;
 mod coverage;
 mod engine;
 pub(crate) mod last_session;

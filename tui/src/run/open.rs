@@ -143,6 +143,7 @@ pub(crate) fn live(live: &Live, keep: &Keep, tee: Tee, stdout: Stdout) -> Result
 
 /// `expected`: the executable that will be started.
 fn attach(options: &probes::live::Options, expected: Option<&Path>, keep: &Keep, tee: Tee) -> Result<Opened, Failure> {
+    probes::memory::give_back_freed();
     let mut capture = Capture::attach(options).map_err(|error| Failure::source(&error))?;
     if let Some(expected) = expected {
         capture.expect(expected);
