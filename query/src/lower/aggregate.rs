@@ -2,7 +2,7 @@
 
 use polars::prelude::*;
 
-use super::expr::{Lower, aggregate_name};
+use super::expr::{Lower, aggregate_name, group_name};
 use super::sorting;
 use crate::plan::typed::Typed;
 use crate::plan::{Aggregate, AggregateKind, Range, Summary};
@@ -52,13 +52,16 @@ pub(super) fn shaped(frame: LazyFrame, summary: &Summary, lower: &Lower) -> Pola
         0 => frame,
         count => frame.sort_by_exprs(keys.clone(), sorting(vec![false; count])),
     };
+    let named: Vec<Expr> = summary.keys.iter().filter_map(|(name, key)| group_name(name, key)).collect();
+    let frame = if named.is_empty() { frame } else { frame.with_columns(named) };
     Ok(frame.select(keys.into_iter().chain(outputs).collect::<Vec<_>>()))
 }
 
 /// One column for each key and for each value that an aggregate reads, and nothing else: a key may have the name of a
 /// column that an aggregate reads.
 pub(super) fn inputs(frame: LazyFrame, summary: &Summary, lower: &Lower) -> PolarsResult<LazyFrame> {
-    let mut columns = lower.named(&summary.keys)?;
+    let key = |(name, typed): &(String, Typed)| Ok(lower.group_key(typed)?.alias(name.as_str()));
+    let mut columns = summary.keys.iter().map(key).collect::<PolarsResult<Vec<_>>>()?;
     let mut own = Vec::new();
     for (number, aggregate) in summary.aggregates.iter().enumerate() {
         if let Some(value) = value(aggregate, lower)? {

@@ -175,17 +175,20 @@ impl Lower {
         Ok(balanced(terms, Expr::or))
     }
 
+    /// A key of groups. Classes are grouped by their numbers, and named by [`group_name`] when the groups are few.
+    pub(super) fn group_key(&self, key: &Typed) -> PolarsResult<Expr> {
+        match class_of(key) {
+            Some(value) => Ok(class_number(self.expr(value)?)),
+            None => self.expr(key),
+        }
+    }
+
     fn call(&self, function: &str, arguments: &[Typed], ty: Type) -> PolarsResult<Expr> {
         let of = |at: usize| self.expr(&arguments[at]);
         let first_type = arguments[0].ty;
         Ok(match function {
             "bin" => self.bin(&arguments[0], &arguments[1])?,
-            "class" => {
-                let class = of(0)?.cast(DataType::Int64).floor_div(lit(100_i64));
-                let known = class.clone().gt_eq(lit(1)).and(class.clone().lt_eq(lit(9)));
-                let named = class.cast(DataType::String) + lit("xx");
-                when(known).then(named).otherwise(lit(NULL))
-            }
+            "class" => text::class_name(class_number(of(0)?)),
             "json" => {
                 let path = json::path(arguments[1].text().unwrap_or_default()).unwrap_or_default();
                 text::json(of(0)?.cast(DataType::Binary), path)
@@ -255,6 +258,26 @@ impl Lower {
         let signed = when(a.lt(zero())).then(zero() - size.clone()).otherwise(size);
         Ok(when(b.eq(zero())).then(lit(NULL)).otherwise(signed))
     }
+}
+
+/// What a [`Lower::group_key`] is called in the result; null where it is that already.
+pub(super) fn group_name(name: &str, key: &Typed) -> Option<Expr> {
+    class_of(key).map(|_| text::class_name(col(name)))
+}
+
+/// The argument of a call of `class`.
+fn class_of(key: &Typed) -> Option<&Typed> {
+    match &key.kind {
+        TypedKind::Call { function, arguments } if *function == "class" && key.ty != Type::Null => arguments.first(),
+        _ => None,
+    }
+}
+
+/// `5` of 503; null of what is no status.
+fn class_number(status: Expr) -> Expr {
+    let class = status.cast(DataType::Int64).floor_div(lit(100_i64));
+    let known = class.clone().gt_eq(lit(1)).and(class.clone().lt_eq(lit(9)));
+    when(known).then(class).otherwise(lit(NULL))
 }
 
 /// A literal of this very type.

@@ -6,13 +6,13 @@ mod ordered;
 mod partial;
 mod source;
 mod text;
+mod top;
 
 use std::collections::HashSet;
 
 use polars::prelude::*;
 
 use crate::error::QueryError;
-use crate::plan::typed::TypedKind;
 use crate::plan::{Join, Order, Plan, Range, Step};
 use crate::query::Context;
 use crate::schema;
@@ -38,17 +38,11 @@ pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result
 /// The rows of `plan` in files, in order of completion. Where its first conditions leave few of them, only these.
 pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Ordered, QueryError> {
     let rows = || -> PolarsResult<Ordered> {
-        if let Some((condition, columns)) = first_condition(plan, &Lower { now: context.now })?
-            && let Some(any) = columns.first()
-        {
-            let streamed = |rows: LazyFrame| -> PolarsResult<DataFrame> {
-                Ok(rows.collect_with_engine(Engine::Streaming)?.unwrap_single())
-            };
-            let met = source::scanned(plan.table, &columns, snapshot, false)?.filter(condition.clone());
-            let count = streamed(met.select([col(any.as_str()).count() + col(any.as_str()).null_count()]))?;
-            if count.columns().first().map_or(Ok(0), |count| count.get(0)?.try_extract::<u64>())? <= FEW {
-                let rows = source::scanned(plan.table, &plan.reads, snapshot, true)?.filter(condition);
-                return streamed(rows.sort([SEQ, TIE], SortMultipleOptions::default())).map(Ordered::of);
+        if let Some(condition) = first_condition(plan, &Lower { now: context.now })? {
+            let rows = source::scanned(plan.table, &plan.reads, snapshot, true)?.filter(condition).limit(FEW + 1);
+            let rows = streamed(rows)?;
+            if rows.height() <= FEW as usize {
+                return rows.sort([SEQ, TIE], SortMultipleOptions::default()).map(Ordered::of);
             }
         }
         Ok(Ordered::new(snapshot, plan.table, &plan.reads, By::Completion))
@@ -57,32 +51,23 @@ pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Re
 }
 
 /// So many rows of any width are held at once.
-const FEW: u64 = 200_000;
+const FEW: IdxSize = 200_000;
 
-/// What all rows must meet that get past the first steps, and the columns that it reads.
-fn first_condition(plan: &Plan, lower: &Lower) -> PolarsResult<Option<(Expr, Vec<String>)>> {
+fn streamed(rows: LazyFrame) -> PolarsResult<DataFrame> {
+    Ok(rows.collect_with_engine(Engine::Streaming)?.unwrap_single())
+}
+
+/// What all rows must meet that get past the first steps.
+fn first_condition(plan: &Plan, lower: &Lower) -> PolarsResult<Option<Expr>> {
     let mut conditions: Vec<Expr> = Vec::new();
-    let mut columns: Vec<String> = Vec::new();
     for step in &plan.steps {
         match step {
-            Step::Where(condition) => {
-                conditions.push(lower.condition(condition)?);
-                condition.walk(&mut |typed| {
-                    if let TypedKind::Column(name) = &typed.kind {
-                        columns.push(name.clone());
-                    }
-                });
-            }
-            Step::Since(range) => {
-                conditions.push(within(lower, range)?);
-                columns.push("time".to_owned());
-            }
+            Step::Where(condition) => conditions.push(lower.condition(condition)?),
+            Step::Since(range) => conditions.push(within(lower, range)?),
             _ => break,
         }
     }
-    columns.sort();
-    columns.dedup();
-    Ok(conditions.into_iter().reduce(Expr::and).map(|condition| (condition, columns)))
+    Ok(conditions.into_iter().reduce(Expr::and))
 }
 
 /// The next rows of [`ordered`]; null at the end.
@@ -274,10 +259,13 @@ fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<Laz
     }
     let mut ties = order == Order::Ties;
     let lower = Lower { now: context.now };
-    for step in &plan.steps {
+    for (at, step) in plan.steps.iter().enumerate() {
         frame = match step {
             Step::Sort(orders) if ties => {
                 ties = false;
+                if let Some(Step::Take(count)) = plan.steps.get(at + 1) {
+                    frame = top::candidates(frame, orders, *count, &lower)?;
+                }
                 let mut by = orders.iter().map(|(typed, _)| lower.expr(typed)).collect::<PolarsResult<Vec<_>>>()?;
                 let mut descending: Vec<bool> = orders.iter().map(|(_, descending)| *descending).collect();
                 by.extend([col(SEQ), col(TIE)]);

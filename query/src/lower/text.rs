@@ -60,6 +60,17 @@ fn lossy(value: Expr) -> Expr {
     value.map(map, output(DataType::String))
 }
 
+/// `5xx` of 5.
+pub(super) fn class_name(number: Expr) -> Expr {
+    let names: [String; 10] = std::array::from_fn(|number| format!("{number}xx"));
+    let map = move |column: Column| {
+        let name = |number: i64| names.get(usize::try_from(number).ok()?).map(String::as_str);
+        let named: StringChunked = column.i64()?.iter().map(|number| number.and_then(name)).collect();
+        Ok(named.with_name(column.name().clone()).into_column())
+    };
+    number.map(map, output(DataType::String))
+}
+
 pub(super) fn blob_length(value: Expr) -> Expr {
     let map = |column: Column| {
         let lengths: UInt64Chunked =

@@ -251,7 +251,13 @@ impl Scan {
         let args = ScanArgsParquet { glob: false, cache: false, hive_options, ..ScanArgsParquet::default() };
         let rows = LazyFrame::scan_parquet_sources(self.file.sources()?, args)?;
         let has = |name: &str| self.file.columns.contains_key(name);
-        let rows = if has(TABLE) { rows.filter(col(TABLE).eq(lit(self.table.name))) } else { rows };
+        let rows = match self.span() {
+            Some((0, length)) if length == self.file.metadata.num_rows => rows,
+            Some((start, length)) => {
+                rows.slice(i64::try_from(start).unwrap_or(i64::MAX), IdxSize::try_from(length).unwrap_or(IdxSize::MAX))
+            }
+            None => rows.filter(col(TABLE).eq(lit(self.table.name))),
+        };
         let mut columns = self.columns(reads, by);
         if !reads.iter().any(|name| has(name)) && by.is_none() {
             // Constants alone would give one row.
@@ -259,6 +265,19 @@ impl Scan {
             columns.extend(any.map(|name| col(name).alias(SEQ)));
         }
         Ok(rows.select(columns))
+    }
+
+    /// Number of the first row and of all rows, where these stand together and there is no other table's row between.
+    fn span(&self) -> Option<(usize, usize)> {
+        let start = self.groups.first()?.start;
+        let mut length = 0;
+        for group in &self.groups {
+            if group.start != start + length || group.rows != group.length {
+                return None;
+            }
+            length += group.length;
+        }
+        Some((start, length))
     }
 
     /// The same of one row group, read at once.
