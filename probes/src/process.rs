@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) exe: Option<String>,
     /// Where it is in the hierarchy of control groups.
     pub(crate) cgroup: Membership,
+    /// `/proc` has no more to say: the process is gone, and its pid may be another's.
+    pub(crate) is_gone: bool,
 }
 
 impl Facts {
@@ -35,7 +37,19 @@ impl Facts {
             path.strip_suffix(" (deleted)").map_or(path.clone(), str::to_owned)
         });
         let cgroup = fs::read_to_string(root.join("cgroup")).map(|text| Membership::parse(&text)).unwrap_or_default();
-        Some(Self { pid, comm: Some(comm.trim_end_matches('\n').to_owned()), exe, cgroup })
+        Some(Self { pid, comm: Some(comm.trim_end_matches('\n').to_owned()), exe, cgroup, is_gone: false })
+    }
+
+    /// Of a process that has just changed its image, to what the kernel said. Where `/proc` shows something else, another
+    /// process has its pid by now.
+    pub(crate) fn of_image(pid: u32, comm: String, exe: Option<String>) -> Self {
+        let said = Self { pid, comm: Some(comm), exe, cgroup: Membership::default(), is_gone: true };
+        Self::of(pid).filter(|facts| facts.is_image(&said)).unwrap_or(said)
+    }
+
+    /// A process may give itself another name at once, and of a script the kernel names the script: one of the two stays.
+    fn is_image(&self, said: &Self) -> bool {
+        self.comm == said.comm || (self.base_name().is_some() && self.base_name() == said.base_name())
     }
 
     /// The executable's base name.
@@ -45,6 +59,10 @@ impl Facts {
 
     /// As it is told to the layers above.
     pub(crate) fn names(&self) -> ProcessNames {
+        if self.is_gone {
+            let [process, exe] = [&self.comm, &self.exe].map(|name| name.as_deref().map(Arc::from));
+            return ProcessNames { service: process.clone(), process, exe, ..ProcessNames::default() };
+        }
         ProcessNames {
             process: self.comm.as_deref().map(Arc::from),
             exe: self.exe.as_deref().map(Arc::from),
@@ -141,6 +159,17 @@ mod tests {
         assert!(parent(std::process::id()).is_some());
         assert!(all().contains(&std::process::id()));
         assert_eq!(Facts::of(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_pid_may_be_another_s_by_now() {
+        let own = Facts::of(std::process::id()).expect("this process lives");
+        let (pid, comm, exe) = (own.pid, own.comm.clone().expect("known"), own.exe.clone());
+        assert_eq!(Facts::of_image(pid, comm, Some("/usr/bin/script".to_owned())), own);
+        assert_eq!(Facts::of_image(pid, "worker".to_owned(), exe), own, "it has named itself");
+        let names = Facts::of_image(pid, "first".to_owned(), Some("/tmp/first".to_owned())).names();
+        assert_eq!((names.process.as_deref(), names.exe.as_deref()), (Some("first"), Some("/tmp/first")));
+        assert_eq!((names.service.as_deref(), names.container, names.pod), (Some("first"), None, None));
     }
 
     #[test]

@@ -140,6 +140,7 @@ mod tests {
             comm: Some("nginx".to_owned()),
             exe: Some("/usr/sbin/nginx".to_owned()),
             cgroup: Membership::parse("0::/system.slice/nginx.service"),
+            is_gone: false,
         }
     }
 

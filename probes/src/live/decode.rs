@@ -20,7 +20,7 @@ use super::movable::Movable;
 use super::plaintext::Plaintext;
 use super::raw::split;
 use super::rings::Rings;
-use super::selection::{Selection, facts_or};
+use super::selection::Selection;
 use crate::process::Facts;
 
 const AF_INET: u16 = 2;
@@ -231,7 +231,7 @@ impl Decoder {
         let Some((comm, file)) = rest.split_at_checked(COMM) else { return };
         let comm = text(comm.split(|&byte| byte == 0).next().unwrap_or_default());
         let file = file.get(..header.captured as usize).map(text);
-        let facts = facts_or(header.pid, Some(comm), file);
+        let facts = Facts::of_image(header.pid, comm, file);
         selection.exec(&facts);
         self.handles.forget(header.pid);
         self.movable.forget(header.pid);

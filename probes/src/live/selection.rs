@@ -7,7 +7,7 @@ use probes_common::event::Target;
 
 use super::listeners::listeners;
 use super::raw::bytes_of;
-use crate::process::{self, Facts, all, parent};
+use crate::process::{Facts, all, parent};
 use crate::targets::{Targets, ssh_session};
 
 /// The kernel's map of targets.
@@ -192,9 +192,4 @@ impl Selection {
         // Not there is fine too.
         let _ = self.map.remove(&pid);
     }
-}
-
-/// The facts about a process that may be gone already: then what the kernel said when it changed its image.
-pub(super) fn facts_or(pid: u32, comm: Option<String>, exe: Option<String>) -> Facts {
-    Facts::of(pid).unwrap_or_else(|| Facts { pid, comm, exe, cgroup: process::Membership::default() })
 }
