@@ -123,7 +123,10 @@ impl Http1 {
         let bytes = stream.bytes().get(..length).unwrap_or_default();
         let head = head::read(bytes, &self.last_response);
         let Some(line) = StatusLine::read(head.start) else {
-            self.lose_responses(false);
+            // It is left behind: what looked like a status line once would do so again.
+            stream.consume(length);
+            sink.skipped(length as u64);
+            self.lose_responses(true);
             return;
         };
         let status = line.status;

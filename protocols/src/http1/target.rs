@@ -82,15 +82,13 @@ impl StatusLine {
     /// Reads `VERSION SP CODE [SP REASON]`; null if it is something else.
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         let (version, rest) = split(line, memchr::memchr(b' ', line)?)?;
-        let rest = rest.trim_ascii_start();
-        let (code, reason) = match memchr::memchr(b' ', rest).and_then(|at| split(rest, at)) {
-            Some((code, reason)) => (code, reason.trim_ascii()),
-            None => (rest, &b""[..]),
-        };
-        if !version.starts_with(b"HTTP/") || code.len() != 3 || !code.iter().all(u8::is_ascii_digit) {
+        let (code, reason) = rest.trim_ascii_start().split_at_checked(3)?;
+        let ends = reason.first().is_none_or(u8::is_ascii_whitespace);
+        if !version.starts_with(b"HTTP/") || !ends || !code.iter().all(u8::is_ascii_digit) {
             return None;
         }
         let status = std::str::from_utf8(code).ok()?.parse().ok()?;
+        let reason = reason.trim_ascii();
         let reason = (!reason.is_empty()).then(|| lossy(reason));
         Some(Self { version: version_name(version), status, reason })
     }
@@ -163,6 +161,8 @@ mod tests {
         assert_eq!(read("HTTP/1.0 404 Not Found"), Some(("1.0", 404, Some("Not Found".into()))));
         assert_eq!(read("HTTP/1.1 200 "), Some(("1.1", 200, None)));
         assert_eq!(read("HTTP/1.1 200"), Some(("1.1", 200, None)));
+        assert_eq!(read("HTTP/1.1 200\rOK"), Some(("1.1", 200, Some("OK".into()))));
+        assert_eq!(read("HTTP/1.1 200OK"), None);
         assert_eq!(read("HTTP/1.1 20 OK"), None);
         assert_eq!(read("HTTP/1.1 2000 OK"), None);
         assert_eq!(read("ICY 200 OK"), None);
