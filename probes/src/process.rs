@@ -44,7 +44,11 @@ impl Facts {
     /// process has its pid by now.
     pub(crate) fn of_image(pid: u32, comm: String, exe: Option<String>) -> Self {
         let said = Self { pid, comm: Some(comm), exe, cgroup: Membership::default(), is_gone: true };
-        Self::of(pid).filter(|facts| facts.is_image(&said)).unwrap_or(said)
+        match Self::of(pid).filter(|facts| facts.is_image(&said)) {
+            // One that has ended and waits for its parent has no executable any more.
+            Some(facts) => Self { exe: facts.exe.or(said.exe), ..facts },
+            None => said,
+        }
     }
 
     /// A process may give itself another name at once, and of a script the kernel names the script: one of the two stays.
