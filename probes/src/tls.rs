@@ -20,6 +20,8 @@ pub struct Hook {
     pub symbol: &'static str,
     /// What it does.
     pub call: Call,
+    /// File offset of its first instruction.
+    pub start: u64,
     /// File offset of the instruction at which the arguments are in their registers.
     pub entry: u64,
     /// Where its result is read.

@@ -51,6 +51,11 @@ fn node_brings_its_own_openssl() {
     assert!(library.version.as_deref().unwrap().contains(version), "{:?} {version}", library.version);
 }
 
+/// Of a line of a disassembly.
+fn address_of(line: &str) -> Option<u64> {
+    u64::from_str_radix(line.trim_start().split_once(":\t")?.0, 16).ok()
+}
+
 /// The same functions and returns in a stripped Go program; objdump counts the `ret`s.
 #[test]
 #[ignore = "needs Go (tests/install)"]
@@ -80,6 +85,10 @@ fn go_programs_are_read_by_their_function_table() {
         let returns = text.lines().filter(|line| line.trim_end().ends_with("\tret")).count();
         let Exit::Instructions(found) = &hook.exit else { panic!("{hook:?}") };
         assert_eq!(found.len(), returns, "{}", hook.symbol);
+        // The jump for more stack, not the dearer comparison before it.
+        let jumps: Vec<u64> = text.lines().filter(|line| line.contains("\tjbe ")).filter_map(address_of).collect();
+        let start = text.lines().find_map(address_of).unwrap();
+        assert!(jumps.contains(&(start + hook.entry - hook.start)) && hook.entry > hook.start, "{hook:?}\n{text}");
     }
     let stripped = inspect(&stripped).unwrap();
     assert_eq!(calls(&stripped), calls(&library));

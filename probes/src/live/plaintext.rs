@@ -298,7 +298,7 @@ impl Hooked {
             };
             // The way out first: a call that is seen going in must be seen coming out.
             for (program, offset) in sites.into_iter().chain([(entry, hook.entry)]) {
-                let name = format!("{}+{:#x}", hook.symbol, offset.wrapping_sub(hook.entry));
+                let name = format!("{}+{:#x}", hook.symbol, offset.wrapping_sub(hook.start));
                 match programs.hook(program, open, offset, &name) {
                     Ok(probe) => probes.push(probe),
                     Err(error) => {

@@ -175,9 +175,11 @@ fn go(image: &Image<'_>, version: String) -> Result<Library, Refusal> {
     let hooks = functions.into_iter().filter_map(|(name, function)| {
         let (_, call) = *GO.iter().find(|(known, _)| *known == name)?;
         let start = image.file_offset(function.address)?;
-        let returns = sites::returns(&image.code(function)?, function.address)?;
-        let returns = returns.into_iter().map(|offset| start.saturating_add(offset)).collect();
-        Some(Hook { symbol: name, call, entry: start, exit: Exit::Instructions(returns) })
+        let code = image.code(function)?;
+        let place = |offset| start.saturating_add(offset);
+        let entry = place(sites::stack_check(&code, function.address).unwrap_or(0));
+        let returns = sites::returns(&code, function.address)?.into_iter().map(place).collect();
+        Some(Hook { symbol: name, call, start, entry, exit: Exit::Instructions(returns) })
     });
     library(image, Source::Go, Some(version), hooks.collect())
 }
@@ -208,7 +210,8 @@ fn rustls(image: &Image<'_>, version: String) -> Result<Library, Refusal> {
         let found = image.functions_where(|name| name.contains("6rustls12common_state") && name.contains(mangled));
         let exit = if call == Call::RustlsWrite { Exit::Return } else { Exit::None };
         let hook = |function: Function| {
-            Some(Hook { symbol, call, entry: image.file_offset(function.address)?, exit: exit.clone() })
+            let start = image.file_offset(function.address)?;
+            Some(Hook { symbol, call, start, entry: start, exit: exit.clone() })
         };
         hooks.extend(found.into_iter().filter_map(hook));
     }
@@ -229,5 +232,6 @@ fn library(image: &Image<'_>, source: Source, version: Option<String>, hooks: Ve
 
 fn hook(image: &Image<'_>, symbol: &'static str, call: Call, function: Function) -> Option<Hook> {
     let exit = if call == Call::Free { Exit::None } else { Exit::Return };
-    Some(Hook { symbol, call, entry: image.file_offset(function.address)?, exit })
+    let start = image.file_offset(function.address)?;
+    Some(Hook { symbol, call, start, entry: start, exit })
 }

@@ -44,6 +44,24 @@ pub fn is_emulated(code: &[u8], address: u64) -> bool {
     }
 }
 
+/// Offset, from the function's start, of the jump by which a Go function asks for more stack: it is emulated, and the arguments
+/// are still where they were. Null where the function does not begin so (cmd/internal/obj/x86, `stacksplit`).
+#[must_use]
+pub fn stack_check(code: &[u8], address: u64) -> Option<u64> {
+    let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
+    let jump = decoder.iter().take(3).find(|instruction| !is_stack_comparison(instruction))?;
+    jump.is_jcc_short_or_near().then(|| jump.ip().wrapping_sub(address))
+}
+
+/// `lea -N(%rsp),%r12` for a large frame, and the comparison with the goroutine's limit.
+fn is_stack_comparison(instruction: &Instruction) -> bool {
+    match instruction.mnemonic() {
+        Mnemonic::Lea => instruction.op0_register() == Register::R12,
+        Mnemonic::Cmp => instruction.memory_base() == Register::R14,
+        _ => false,
+    }
+}
+
 /// Offsets, from the function's start, of its `ret` instructions. Null when the code cannot be read to its end.
 #[must_use]
 pub fn returns(code: &[u8], address: u64) -> Option<Vec<u64>> {
@@ -102,6 +120,18 @@ mod tests {
         assert!(is_emulated(&[0x90], 0), "nop");
         assert!(!is_emulated(&[0x48, 0x83, 0xec, 0x18], 0), "sub $0x18,%rsp");
         assert!(!is_emulated(&[0xf3, 0x0f, 0x1e, 0xfa], 0), "endbr64");
+    }
+
+    #[test]
+    fn the_stack_check_of_a_go_function() {
+        // cmp 0x10(%r14),%rsp; jbe +0x400
+        assert_eq!(stack_check(&[0x49, 0x3b, 0x66, 0x10, 0x0f, 0x86, 0, 4, 0, 0], 0x1000), Some(4));
+        // lea -0x80(%rsp),%r12; cmp 0x10(%r14),%r12; jbe +0x20
+        let large = [0x4c, 0x8d, 0x64, 0x24, 0x80, 0x4d, 0x3b, 0x66, 0x10, 0x76, 0x20];
+        assert_eq!(stack_check(&large, 0), Some(9));
+        // push %rbp; cmp %rax,%rbx; jbe: no check
+        assert_eq!(stack_check(&[0x55, 0x48, 0x39, 0xc3, 0x76, 0x20], 0), None);
+        assert_eq!(stack_check(&[0x49, 0x3b, 0x66, 0x10], 0), None);
     }
 
     #[test]
