@@ -266,16 +266,21 @@ fn duckdb_gives_the_same_answers() {
     let path = folder.path().join("s.parquet");
     let taken = store.snapshot();
     snapshot::write(&path, &taken, &snapshot::Manifest::default(), false).expect("writes");
+    let mut scanned = Store::new(StoreOptions::default());
+    snapshot::open(snapshot::Source::Path(path.clone()), &mut scanned).expect("opens");
+    let opened = scanned.snapshot();
     let expected = duckdb(&path, SAME.iter().map(|(_, sql)| *sql));
     let start = i64::try_from(START).expect("fits");
     let context = Context { now: start, start, end: start + 1, live: false };
     let mut wrong = Vec::new();
     for ((text, sql), expected) in SAME.iter().zip(expected) {
         let query = Query::parse(text).unwrap_or_else(|error| panic!("{}", error.render(text, 120, false)));
-        let table = query.run(&taken, &context).unwrap_or_else(|error| panic!("{text}: {error}"));
-        let found: Vec<Vec<Value>> = (0..table.height()).map(|row| table.row(row).collect()).collect();
-        if let Some(difference) = difference(&found, &expected) {
-            wrong.push(format!("{text}\n{sql}\n{difference}\n"));
+        for (where_they_are, rows) in [("in memory", &taken), ("in the file", &opened)] {
+            let table = query.run(rows, &context).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let found: Vec<Vec<Value>> = (0..table.height()).map(|row| table.row(row).collect()).collect();
+            if let Some(difference) = difference(&found, &expected) {
+                wrong.push(format!("{text}, rows {where_they_are}\n{sql}\n{difference}\n"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), SAME.len(), wrong.join("\n"));

@@ -240,7 +240,7 @@ pub(super) fn seconds(kind: AggregateKind, range: Option<&Range>, lower: &Lower,
 
 impl Lower {
     /// The point in time that a constant expression says.
-    fn fixed(&self, typed: &Typed) -> Option<i64> {
+    pub(super) fn fixed(&self, typed: &Typed) -> Option<i64> {
         let expr = self.moment(typed).ok()?.cast(DataType::Int64).alias("at");
         let frame = DataFrame::empty().lazy().select([expr]).collect().ok()?;
         frame.column("at").ok()?.i64().ok()?.first()

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod expr;
+mod files;
 mod ordered;
 mod partial;
 mod source;
@@ -16,42 +17,44 @@ use crate::error::QueryError;
 use crate::plan::{Join, Order, Plan, Range, Step};
 use crate::query::Context;
 use crate::schema;
-use crate::snapshot::By;
+use crate::snapshot::{By, unbroken};
 use crate::store::Snapshot;
 use crate::store::physical::{SEQ, TIE, dtype};
 use crate::table::Table;
 use expr::Lower;
+use files::FEW;
 pub(crate) use ordered::Ordered;
 pub(crate) use partial::Sums;
 
 /// Runs `plan` over everything in `snapshot`.
 pub(crate) fn run(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Table, QueryError> {
     let run = || -> PolarsResult<DataFrame> {
-        let rows = lazy(plan, snapshot, context)?;
-        // Files are read piece by piece: they may be larger than memory.
-        let engine = if snapshot.is_read() { Engine::Streaming } else { Engine::InMemory };
+        let mut engine = Engine::InMemory;
+        let rows = lazy(plan, snapshot, context, &mut engine)?;
         rows.collect_with_engine(engine).map(|result| result.unwrap_single())
     };
-    finish(plan, run())
+    finish(plan, if snapshot.is_read() { unbroken(run) } else { run() })
 }
 
 /// The rows of `plan` in files, in order of completion. Where its first conditions leave few of them, only these.
 pub(crate) fn ordered(plan: &Plan, snapshot: &Snapshot, context: &Context) -> Result<Ordered, QueryError> {
     let rows = || -> PolarsResult<Ordered> {
-        if let Some(condition) = first_condition(plan, &Lower { now: context.now })? {
-            let rows = source::scanned(plan.table, &plan.reads, snapshot, true)?.filter(condition).limit(FEW + 1);
+        let lower = Lower { now: context.now };
+        if let Some((rows, _)) = files::matching(plan, snapshot, &lower)? {
+            return rows.sort([SEQ, TIE], SortMultipleOptions::default()).map(Ordered::of);
+        }
+        if let Some(condition) = first_condition(plan, &lower)? {
+            let rows =
+                source::scanned(plan.table, &plan.reads, snapshot, true)?.filter(condition).limit(FEW as IdxSize + 1);
             let rows = streamed(rows)?;
-            if rows.height() <= FEW as usize {
+            if rows.height() <= FEW {
                 return rows.sort([SEQ, TIE], SortMultipleOptions::default()).map(Ordered::of);
             }
         }
         Ok(Ordered::new(snapshot, plan.table, &plan.reads, By::Completion))
     };
-    rows().map_err(failed)
+    unbroken(rows).map_err(failed)
 }
-
-/// So many rows of any width are held at once.
-const FEW: IdxSize = 200_000;
 
 fn streamed(rows: LazyFrame) -> PolarsResult<DataFrame> {
     Ok(rows.collect_with_engine(Engine::Streaming)?.unwrap_single())
@@ -72,7 +75,7 @@ fn first_condition(plan: &Plan, lower: &Lower) -> PolarsResult<Option<Expr>> {
 
 /// The next rows of [`ordered`]; null at the end.
 pub(crate) fn next_rows(rows: &mut Ordered) -> Result<Option<DataFrame>, QueryError> {
-    rows.next().map_err(failed)
+    unbroken(|| rows.next()).map_err(failed)
 }
 
 /// No rows, with the columns that the steps of `plan` read.
@@ -196,7 +199,9 @@ pub(crate) fn kept_first(
     context: &Context,
 ) -> Result<Table, QueryError> {
     let run = || -> PolarsResult<DataFrame> {
-        let Some(Kept(rows)) = kept else { return lazy(plan, snapshot, context)?.collect() };
+        let Some(Kept(rows)) = kept else {
+            return lazy(plan, snapshot, context, &mut Engine::InMemory)?.collect();
+        };
         let mut frame = rows.clone().lazy();
         for step in plan.steps.iter().skip(at + 2) {
             frame = apply(frame, step, Some(snapshot), context)?;
@@ -244,7 +249,8 @@ fn failed(error: PolarsError) -> QueryError {
     QueryError::run(format!("the query failed while running: {error}"))
 }
 
-fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<LazyFrame> {
+/// The rows of `plan`; `engine` becomes the one to collect them with.
+fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context, engine: &mut Engine) -> PolarsResult<LazyFrame> {
     if !snapshot.is_read() || !schema::table(plan.table).is_some_and(|table| table.is_log) {
         let mut frame = source::rows(plan, snapshot, None)?;
         for step in &plan.steps {
@@ -252,18 +258,43 @@ fn lazy(plan: &Plan, snapshot: &Snapshot, context: &Context) -> PolarsResult<Laz
         }
         return Ok(frame);
     }
+    if plan.steps.iter().any(|step| matches!(step, Step::Join(_))) {
+        *engine = Engine::Streaming;
+    }
+    let lower = Lower { now: context.now };
+    if let Some((mut frame, done)) = files::summarized(plan, snapshot, &lower, context)? {
+        for step in plan.steps.iter().skip(done) {
+            frame = apply(frame, step, Some(snapshot), context)?;
+        }
+        return Ok(frame);
+    }
     let order = plan.order();
-    let mut frame = source::scanned(plan.table, &plan.reads, snapshot, order != Order::None)?;
+    let found = match order {
+        Order::None => None,
+        Order::Ties => match files::first(plan, snapshot, &lower)? {
+            Some(found) => Some(found),
+            None => files::matching(plan, snapshot, &lower)?,
+        },
+        Order::Rows => files::matching(plan, snapshot, &lower)?,
+    };
+    let is_found = found.is_some();
+    let (mut frame, done) = match found {
+        Some((rows, done)) => (rows.lazy(), done),
+        None => {
+            // Files are read piece by piece: they may be larger than memory.
+            *engine = Engine::Streaming;
+            (source::scanned(plan.table, &plan.reads, snapshot, order != Order::None)?, 0)
+        }
+    };
     if order == Order::Rows {
         frame = frame.sort([SEQ, TIE], SortMultipleOptions::default());
     }
     let mut ties = order == Order::Ties;
-    let lower = Lower { now: context.now };
-    for (at, step) in plan.steps.iter().enumerate() {
+    for (at, step) in plan.steps.iter().enumerate().skip(done) {
         frame = match step {
             Step::Sort(orders) if ties => {
                 ties = false;
-                if let Some(Step::Take(count)) = plan.steps.get(at + 1) {
+                if let Some(Step::Take(count)) = plan.steps.get(at + 1).filter(|_| !is_found) {
                     frame = top::candidates(frame, orders, *count, &lower)?;
                 }
                 let mut by = orders.iter().map(|(typed, _)| lower.expr(typed)).collect::<PolarsResult<Vec<_>>>()?;
@@ -331,7 +362,7 @@ fn within(lower: &Lower, range: &Range) -> PolarsResult<Expr> {
 
 /// Both sides' keys are cast to one type: ids are u64 in tables, but may be computed.
 fn joined(frame: LazyFrame, join: &Join, snapshot: &Snapshot, context: &Context) -> PolarsResult<LazyFrame> {
-    let right = lazy(&join.plan, snapshot, context)?;
+    let right = lazy(&join.plan, snapshot, context, &mut Engine::InMemory)?;
     let kept = join.names.iter().map(|(from, to)| col(from.as_str()).alias(to.as_str()));
     let right_key = |number: usize| format!("__right{number}");
     let left_key = |number: usize| format!("__left{number}");

@@ -155,7 +155,7 @@ fn with_all(rows: LazyFrame, summary: &Summary) -> LazyFrame {
     if summary.keys.is_empty() { rows.with_column(lit(true).alias(ALL)) } else { rows }
 }
 
-fn sum(number: usize) -> String {
+pub(super) fn sum(number: usize) -> String {
     format!("__sum{number}")
 }
 

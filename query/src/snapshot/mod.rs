@@ -1,5 +1,6 @@
 //! Snapshot files (INTERFACES section 4): one Parquet file of all tables, or a directory with a file a table.
 
+mod column;
 mod file;
 mod read;
 mod scan;
@@ -9,10 +10,11 @@ mod write;
 
 use std::path::Path;
 
+pub(crate) use column::{Coded, Reader, Values};
 pub use read::read;
-pub(crate) use read::typed;
+pub(crate) use read::{typed, unbroken};
 pub use scan::Source;
-pub(crate) use scan::{By, Scan, order};
+pub(crate) use scan::{By, Group, Scan, order};
 
 use crate::error::QueryError;
 use crate::schema;
@@ -55,7 +57,7 @@ pub fn write(path: &Path, snapshot: &Snapshot, manifest: &Manifest, force: bool)
 pub fn open(source: Source, store: &mut Store) -> Result<Option<Manifest>, QueryError> {
     match source {
         Source::Bytes(bytes) if !bytes.starts_with(b"PAR1") => read(bytes, store),
-        source => scan::scan(source, store).map_err(read::damaged),
+        source => read::unbroken(|| scan::scan(source, store)).map_err(read::damaged),
     }
 }
 

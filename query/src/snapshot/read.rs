@@ -23,13 +23,20 @@ pub(crate) type Part = (&'static str, DataFrame);
 /// When it is neither, or damaged.
 pub fn read(bytes: Vec<u8>, store: &mut Store) -> Result<Option<Manifest>, QueryError> {
     let (parts, manifest) = match () {
-        () if bytes.starts_with(b"PAR1") => parquet(&bytes),
+        () if bytes.starts_with(b"PAR1") => unbroken(|| parquet(&bytes)),
         () if bytes.starts_with(b"ARROW1") => arrow_file(bytes).map(|parts| (parts, None)),
         () => arrow_stream(bytes).map(|parts| (parts, None)),
     }
     .map_err(damaged)?;
     store.append_parts(parts).map_err(damaged)?;
     Ok(manifest)
+}
+
+/// polars has invariants of Parquet files that it asserts rather than checks. That a damaged file breaks one of them is an
+/// error of the file.
+pub(crate) fn unbroken<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    result.unwrap_or_else(|_| Err(polars_err!(ComputeError: "the Parquet file cannot be read")))
 }
 
 pub(super) fn damaged(error: PolarsError) -> QueryError {

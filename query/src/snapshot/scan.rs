@@ -8,6 +8,7 @@ use std::sync::Arc;
 use polars::io::HiveOptions;
 use polars::io::mmap::MmapBytesReader;
 use polars::prelude::*;
+use polars_arrow::datatypes::Field;
 use polars_buffer::Buffer;
 use polars_parquet::parquet::metadata::RowGroupMetadata;
 use polars_parquet::parquet::statistics::Statistics;
@@ -21,24 +22,25 @@ use crate::types::Type;
 
 /// Where the bytes of a file are.
 #[derive(Debug, Clone)]
-enum Bytes {
+pub(super) enum Bytes {
     Path(PathBuf),
     Memory(Buffer<u8>),
 }
 
 /// A Parquet file whose footer was read.
 #[derive(Debug)]
-struct ParquetFile {
-    bytes: Bytes,
-    metadata: FileMetadataRef,
+pub(super) struct ParquetFile {
+    pub(super) bytes: Bytes,
+    pub(super) metadata: FileMetadataRef,
     /// Its columns, in its own types.
-    columns: PlHashMap<PlSmallStr, DataType>,
+    pub(super) columns: PlHashMap<PlSmallStr, DataType>,
+    pub(super) fields: PlHashMap<PlSmallStr, Field>,
 }
 
 /// The rows of one table in one file.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    file: Arc<ParquetFile>,
+    pub(super) file: Arc<ParquetFile>,
     pub(crate) table: &'static schema::Table,
     pub(crate) groups: Vec<Group>,
     /// What is added to numbers of exchanges and of connections, so that those of several files never clash.
@@ -49,9 +51,11 @@ pub(crate) struct Scan {
 /// The rows of one table in one row group.
 #[derive(Debug)]
 pub(crate) struct Group {
+    /// Which group of the file it is.
+    pub(super) number: usize,
     /// Number of the group's first row in the file, and of its rows, also those of other tables.
     start: usize,
-    length: usize,
+    pub(super) length: usize,
     /// Rows of the table.
     pub(crate) rows: usize,
     /// Earliest and latest `time`, ns.
@@ -105,7 +109,8 @@ impl ParquetFile {
         let schema = reader.schema()?;
         let columns =
             schema.iter_values().map(|field| (field.name.clone(), DataType::from_arrow_field(field))).collect();
-        Ok(Self { bytes, metadata, columns })
+        let fields = schema.iter_values().map(|field| (field.name.clone(), field.clone())).collect();
+        Ok(Self { bytes, metadata, columns, fields })
     }
 
     /// The tables that it has, and where.
@@ -116,12 +121,12 @@ impl ParquetFile {
             false => Some(table_of(&self.columns.keys().map(PlSmallStr::as_str).collect::<Vec<_>>())?),
         };
         let mut start = 0;
-        for group in &self.metadata.row_groups {
+        for (number, group) in self.metadata.row_groups.iter().enumerate() {
             let length = group.num_rows();
             if length > 0 {
                 for (table, rows) in self.tables_of(group, only, start)? {
                     let range = self.range(group, start)?;
-                    let group = Group { start, length, rows, range };
+                    let group = Group { number, start, length, rows, range };
                     match found.iter_mut().find(|(known, _)| known.name == table.name) {
                         Some((_, groups)) => groups.push(group),
                         None => found.push((table, vec![group])),
@@ -173,7 +178,7 @@ impl ParquetFile {
         Ok((time.min().unwrap_or(0), time.max().unwrap_or(0)))
     }
 
-    fn statistics(&self, group: &RowGroupMetadata, column: &str) -> Option<Statistics> {
+    pub(super) fn statistics(&self, group: &RowGroupMetadata, column: &str) -> Option<Statistics> {
         group.columns_under_root_iter(column)?.next()?.statistics(&self.metadata.footer_buf)?.ok()
     }
 
@@ -245,6 +250,11 @@ impl Scan {
         Ok(largest)
     }
 
+    /// Whether each of its row groups holds rows of this table only.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.groups.iter().all(|group| group.rows == group.length)
+    }
+
     /// Columns `reads` of all rows. With `by` there are two more, [`SEQ`] and [`TIE`], whose order is that of the rows.
     pub(crate) fn lazy(&self, reads: &[String], by: Option<By>) -> PolarsResult<LazyFrame> {
         let hive_options = HiveOptions::new_disabled();
@@ -308,8 +318,15 @@ impl Scan {
         columns
     }
 
+    /// Whether the file's column `name`, of type `own`, is that of the table.
+    pub(super) fn is_as_stored(&self, name: &str, own: &DataType) -> bool {
+        let numbered = name == "conn" || IDS.contains(&name);
+        let plain = !numbered || (self.add_id == 0 && self.add_conn == 0);
+        plain && self.table.column(name).is_some_and(|column| *own == dtype(column.ty))
+    }
+
     /// A column in the type that it has here; null where the file has none.
-    fn column(&self, name: &str) -> Option<Expr> {
+    pub(super) fn column(&self, name: &str) -> Option<Expr> {
         let wanted = dtype(self.table.column(name)?.ty);
         let Some(own) = self.file.columns.get(name) else { return Some(lit(NULL).cast(wanted).alias(name)) };
         let column = if *own == wanted { col(name) } else { col(name).cast(wanted) };

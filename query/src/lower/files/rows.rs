@@ -1,0 +1,211 @@
+//! Rows themselves: those that meet conditions, and the first ones of an order.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use polars::prelude::*;
+use polars_arrow::bitmap::MutableBitmap;
+
+use super::batch::{Batch, Condition, Formula};
+use super::tally::{Kind, Numbers};
+use super::{Piece, each, is_condition, pieces};
+use crate::lower::expr::Lower;
+use crate::lower::source;
+use crate::plan::typed::{Typed, TypedKind};
+use crate::plan::{Plan, Step};
+use crate::schema;
+use crate::snapshot::{By, order};
+use crate::store::Snapshot;
+use crate::store::physical::{SEQ, TIE};
+use crate::types::Type;
+
+/// So many rows of any width are held at once.
+pub(in crate::lower) const FEW: usize = 200_000;
+
+/// The rows that meet the first conditions of `plan`, in no order, with [`SEQ`] and [`TIE`], and how many steps these
+/// conditions are. Null where there are none, or more than [`FEW`] rows meet them.
+pub(in crate::lower) fn matching(
+    plan: &Plan,
+    snapshot: &Snapshot,
+    lower: &Lower,
+) -> PolarsResult<Option<(DataFrame, usize)>> {
+    let at = plan.steps.iter().take_while(|step| is_condition(step)).count();
+    let Some(pieces) = pieces(plan.table, snapshot).filter(|_| at > 0) else { return Ok(None) };
+    let conditions = Condition::all(plan.steps.iter().take(at), lower)?;
+    let wanted = Wanted::of(plan);
+    let rows = wanted.rows(&pieces, |piece| piece.may_meet(&conditions), |batch| batch.retain(&conditions))?;
+    Ok(rows.map(|rows| (rows, at)))
+}
+
+/// The rows that can be among the first ones where `plan` begins with conditions and an order, of which it takes some; in
+/// no order themselves, with [`SEQ`] and [`TIE`]. With them the number of steps of the conditions.
+pub(in crate::lower) fn first(
+    plan: &Plan,
+    snapshot: &Snapshot,
+    lower: &Lower,
+) -> PolarsResult<Option<(DataFrame, usize)>> {
+    let at = plan.steps.iter().take_while(|step| is_condition(step)).count();
+    let (Some(Step::Sort(orders)), Some(Step::Take(count))) = (plan.steps.get(at), plan.steps.get(at + 1)) else {
+        return Ok(None);
+    };
+    let Some(key) = Key::of(orders, lower)? else { return Ok(None) };
+    let Some(count) = usize::try_from(*count).ok().filter(|count| (1..=MOST).contains(count)) else { return Ok(None) };
+    let Some(mut pieces) = pieces(plan.table, snapshot) else { return Ok(None) };
+    let conditions = Condition::all(plan.steps.iter().take(at), lower)?;
+    // Where the first ones are at once, the others need not be looked at.
+    pieces.sort_by_cached_key(|piece| Reverse(key.best(piece)));
+    let least = AtomicU64::new(0);
+    let may_be_first = |piece: &Piece| {
+        piece.may_meet(&conditions) && key.best(piece).is_none_or(|best| best >= least.load(Ordering::Relaxed))
+    };
+    let look = |found: &mut BinaryHeap<Reverse<u64>>, batch: &mut Batch| {
+        if batch.retain(&conditions)? {
+            key.each(batch, |_, number| {
+                if found.len() < count || found.peek().is_some_and(|Reverse(last)| number > *last) {
+                    found.push(Reverse(number));
+                    if found.len() > count {
+                        found.pop();
+                    }
+                }
+            })?;
+            if let Some(Reverse(last)) = found.peek().filter(|_| found.len() == count) {
+                least.fetch_max(*last, Ordering::Relaxed);
+            }
+        }
+        Ok(true)
+    };
+    let Some(found) = each(&pieces, may_be_first, BinaryHeap::new, look)? else { return Ok(None) };
+    let mut found: Vec<u64> = found.into_iter().flatten().map(|Reverse(number)| number).collect();
+    found.sort_unstable_by_key(|number| Reverse(*number));
+    // Otherwise rows without a value are among the first, too.
+    let Some(last) = found.get(count - 1).copied() else { return Ok(None) };
+    least.fetch_max(last, Ordering::Relaxed);
+    let retain = |batch: &mut Batch| -> PolarsResult<bool> {
+        if !batch.retain(&conditions)? {
+            return Ok(false);
+        }
+        let mut rows = MutableBitmap::from_len_zeroed(batch.height());
+        key.each(batch, |row, number| {
+            if number >= last {
+                rows.set(row, true);
+            }
+        })?;
+        batch.narrow(rows.into())
+    };
+    let rows = Wanted::of(plan).rows(&pieces, may_be_first, retain)?;
+    Ok(rows.map(|rows| (rows, at)))
+}
+
+/// More than that are not worth looking for first.
+const MOST: usize = 10_000;
+
+/// What rows are put in order by before all else, as numbers of which the greatest come first.
+struct Key {
+    formula: Formula,
+    /// The column that it is.
+    column: Option<String>,
+    descending: bool,
+}
+
+impl Key {
+    fn of(orders: &[(Typed, bool)], lower: &Lower) -> PolarsResult<Option<Self>> {
+        let Some((typed, descending)) = orders.first() else { return Ok(None) };
+        let whole = matches!(
+            typed.ty,
+            Type::U16 | Type::U32 | Type::U64 | Type::I64 | Type::Bytes | Type::Duration | Type::Time
+        );
+        if !whole || !typed.has_column() {
+            return Ok(None);
+        }
+        let column = match &typed.kind {
+            TypedKind::Column(name) => Some(name.clone()),
+            _ => None,
+        };
+        Ok(Some(Self { formula: Formula::of(typed, lower.expr(typed)?), column, descending: *descending }))
+    }
+
+    fn number(&self, number: u64) -> u64 {
+        if self.descending { number } else { !number }
+    }
+
+    /// The greatest number that a row of `piece` can have; null where the file does not say.
+    fn best(&self, piece: &Piece) -> Option<u64> {
+        let (least, greatest) = piece.scan.bounds(piece.group, self.column.as_ref()?)?;
+        let best = if self.descending { greatest } else { least };
+        let kind =
+            piece.scan.table.column(self.column.as_ref()?).map(|column| crate::store::physical::dtype(column.ty));
+        let number = match kind.as_ref().and_then(Kind::of)? {
+            Kind::Signed => super::tally::of_signed(i64::try_from(best).ok()?),
+            _ => u64::try_from(best).ok()?,
+        };
+        Some(self.number(number))
+    }
+
+    fn each(&self, batch: &mut Batch, mut add: impl FnMut(usize, u64)) -> PolarsResult<()> {
+        if let Some(numbers) = Numbers::of(&batch.values(&self.formula)?)? {
+            numbers.each(&[], None, |row, _, number| add(row, self.number(number)));
+        }
+        Ok(())
+    }
+}
+
+/// The columns of rows that a plan reads, and those that say their order.
+struct Wanted {
+    table: &'static str,
+    reads: Vec<String>,
+    columns: Vec<String>,
+    exprs: Vec<Expr>,
+}
+
+impl Wanted {
+    fn none(&self) -> PolarsResult<DataFrame> {
+        source::scanned(self.table, &self.reads, &Snapshot::default(), true)?.collect()
+    }
+
+    fn of(plan: &Plan) -> Self {
+        let has = |name: &str| schema::table(plan.table).is_some_and(|table| table.column(name).is_some());
+        let number = if has("id") { "id" } else { "conn" };
+        let mut columns = plan.reads.clone();
+        let of_order = ["time", "latency", "closed", number].into_iter().filter(|name| has(name));
+        columns.extend(of_order.map(str::to_owned).filter(|name| !plan.reads.contains(name)));
+        let mut exprs: Vec<Expr> = plan.reads.iter().map(|name| col(name.as_str())).collect();
+        exprs.push(order(By::Completion, |name| has(name).then(|| col(name))).alias(SEQ));
+        exprs.push(col(number).alias(TIE));
+        Self { table: plan.table, reads: plan.reads.clone(), columns, exprs }
+    }
+
+    /// The rows that `retain` leaves of each piece; null where they are not few.
+    fn rows(
+        &self,
+        pieces: &[Piece],
+        may_have: impl Fn(&Piece) -> bool + Sync,
+        retain: impl Fn(&mut Batch) -> PolarsResult<bool> + Sync,
+    ) -> PolarsResult<Option<DataFrame>> {
+        let count = AtomicUsize::new(0);
+        let take = |frames: &mut Vec<DataFrame>, batch: &mut Batch| {
+            if !retain(batch)? {
+                return Ok(true);
+            }
+            let rows = batch.height();
+            if count.fetch_add(rows, Ordering::Relaxed) + rows > FEW {
+                return Ok(false);
+            }
+            frames.push(batch.frame(&self.columns)?.lazy().select(self.exprs.as_slice()).collect()?);
+            Ok(true)
+        };
+        let Some(parts) = each(pieces, may_have, Vec::new, take)? else { return Ok(None) };
+        let mut parts = parts.into_iter().flatten();
+        let Some(mut rows) = parts.next() else { return self.none().map(Some) };
+        for part in parts {
+            rows.vstack_mut_owned(part)?;
+        }
+        Ok(Some(rows))
+    }
+}
+
+impl Piece<'_> {
+    pub(super) fn may_meet(&self, conditions: &[Condition]) -> bool {
+        conditions.iter().all(|condition| condition.may_hold(self.scan, self.group))
+    }
+}
