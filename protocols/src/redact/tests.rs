@@ -148,9 +148,9 @@ proptest! {
         let _shown = super::summary(&text, &Rules::default());
     }
 
-    /// Text without a letter that any rule looks for comes back as it was.
+    /// Text without a letter that any rule looks for, and without the slashes of a URL, comes back as it was.
     #[test]
-    fn nothing_else_is_touched(text in "[ a-df-hl-nu-vxz0-9,.{}\\[\\]:/=&;?-]{0,80}") {
+    fn nothing_else_is_touched(text in "[ a-df-hl-nu-vxz0-9,.{}\\[\\]:=&;?-]{0,80}") {
         prop_assert_eq!(super::text(&text, &Rules::default()), text.as_str());
     }
 }
