@@ -209,6 +209,8 @@ pub enum Step {
 pub struct Begin {
     /// Its first byte.
     pub mark: Mark,
+    /// False where the request went by unseen: then the first byte is its answer's, and who asked is not known.
+    pub asked: bool,
     /// Which way the request goes: `Sent` makes the watched process the client.
     pub direction: Direction,
     /// Where the request begins in its stream: with the connection it tells the same exchange at its other end.

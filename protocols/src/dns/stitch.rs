@@ -269,6 +269,7 @@ impl Open {
 fn begin(arrival: &Arrival<'_>, direction: Direction, question: Option<&Question>, sink: &mut Sink<'_>) -> u64 {
     let id = sink.begin(Begin {
         mark: arrival.first,
+        asked: !arrival.message.header.response,
         direction,
         position: position(arrival.message.header.id, question),
         protocol: "dns",

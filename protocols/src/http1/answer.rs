@@ -108,7 +108,8 @@ impl Http1 {
             Some(start) <= doubtful || (front.after_missed && mark.time < start)
         };
         if missed || self.queue.front().is_none_or(early) {
-            let id = sink.begin(Begin { mark, direction: self.requests, position, protocol: "http", peer: None });
+            let begin = Begin { mark, asked: false, direction: self.requests, position, protocol: "http", peer: None };
+            let id = sink.begin(begin);
             let mut orphan = Pending::new(id, mark.time);
             orphan.asked = false;
             orphan.request_done = true;

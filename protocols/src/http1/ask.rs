@@ -99,6 +99,7 @@ impl Http1 {
         let Some(mark) = stream.next_mark() else { return };
         let id = sink.begin(Begin {
             mark,
+            asked: true,
             direction: self.requests,
             position: stream.position(),
             protocol: "http",

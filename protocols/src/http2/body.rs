@@ -22,6 +22,8 @@ pub(super) struct Body {
     broken_off: bool,
     encoding: Option<String>,
     declared: Option<u64>,
+    /// What was declared need not be the length of this body (RFC 9110, 8.6: HEAD and 304).
+    may_lack: bool,
     messages: Messages,
 }
 
@@ -46,6 +48,7 @@ impl Body {
             broken_off: false,
             encoding: None,
             declared: None,
+            may_lack: false,
             messages: Messages::Grpc(grpc::Messages::default()),
         }
     }
@@ -68,6 +71,11 @@ impl Body {
         if self.keep > 0 {
             self.keep = content::encoded_limit(self.encoding.as_deref(), self.limit);
         }
+    }
+
+    /// Of a response that may have none, whatever its header fields say.
+    pub(super) fn may_lack(&mut self) {
+        self.may_lack = true;
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -120,7 +128,7 @@ impl Body {
 
     /// Its length as counted; where frames were missed, as declared.
     pub(super) fn length(&self) -> Option<u64> {
-        if self.inexact { self.declared } else { Some(self.bytes) }
+        if self.inexact { self.declared.filter(|_| !self.may_lack) } else { Some(self.bytes) }
     }
 
     /// Bytes still to come, where the length was declared.
@@ -144,6 +152,11 @@ impl Body {
             Messages::Grpc(messages) => Some(messages),
             Messages::Web(_) | Messages::None => None,
         }
+    }
+
+    /// Not a byte is missing of it, and it is no series of messages.
+    pub(super) fn is_no_grpc(&self) -> bool {
+        !self.broken_off && self.messages().is_some_and(|messages| messages.count().is_none())
     }
 
     /// The same for gRPC-Web.

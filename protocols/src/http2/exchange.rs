@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::body::Body;
 use super::hpack::{Decoder, Field, FieldList};
+use super::unseen::Missed;
 use crate::event::Timestamp;
+use crate::record::Record;
 use crate::session::{Exchange, Timing};
 use crate::stream::Hole;
 
@@ -14,6 +16,8 @@ pub(super) struct Open {
     /// From the sink.
     pub(super) id: u64,
     pub(super) timing: Timing,
+    /// The request was seen; at least the frame that began it.
+    pub(super) asked: bool,
     /// Null where the header block was missed.
     pub(super) request: Option<Vec<Field>>,
     pub(super) request_body: Body,
@@ -22,9 +26,15 @@ pub(super) struct Open {
     pub(super) response: Option<Vec<Field>>,
     pub(super) response_body: Body,
     pub(super) response_done: bool,
+    /// The final response is one header block and nothing else.
+    pub(super) is_head_only: bool,
+    /// It was asked for with HEAD, for all that is known.
+    may_lack_body: bool,
     pub(super) trailers: Option<Vec<Field>>,
     pub(super) truncated: bool,
     pub(super) gap: bool,
+    /// The connection was joined within it.
+    pub(super) midstream: bool,
     /// The HTTP/1 request that became this stream.
     pub(super) upgraded: Option<Box<Exchange>>,
 }
@@ -41,23 +51,59 @@ pub(super) struct Section {
     pub(super) lost: bool,
 }
 
+impl Section {
+    /// Whether only a client sends it, or only a server; null where its names do not tell (RFC 9113, 8.3, and gRPC's trailers).
+    pub(super) fn is_of_client(&self) -> Option<bool> {
+        let names = self.fields.iter().flat_map(|list| &list.fields).filter_map(|field| field.name.known());
+        let mut telling = names.filter_map(|name| match name {
+            ":method" | ":scheme" | ":authority" | ":path" | ":protocol" => Some(true),
+            ":status" | "grpc-status" => Some(false),
+            _ => None,
+        });
+        telling.next()
+    }
+}
+
 impl Open {
     /// A stream whose request begins at this time.
     pub(super) fn new(id: u64, request_start: Timestamp, body_limit: usize) -> Self {
         Self {
             id,
             timing: Timing { request_start, ..Timing::default() },
+            asked: true,
             request: None,
             request_body: Body::new(body_limit),
             request_done: false,
             response: None,
             response_body: Body::new(body_limit),
             response_done: false,
+            is_head_only: false,
+            may_lack_body: true,
             trailers: None,
             truncated: false,
             gap: false,
+            midstream: false,
             upgraded: None,
         }
+    }
+
+    /// A stream whose request went by unseen, and whose response, or what is seen of it, begins at this time.
+    pub(super) fn unasked(id: u64, response_start: Timestamp, body_limit: usize, why: Missed) -> Self {
+        let mut open = Self::new(id, response_start, body_limit);
+        open.asked = false;
+        open.request_body.lose();
+        open.midstream = why == Missed::Before;
+        open.truncated = why == Missed::Cut;
+        open.gap = why == Missed::Lost;
+        open
+    }
+
+    /// What went by unseen was only told of late: here is the request.
+    pub(super) fn ask(&mut self, request_start: Timestamp, body_limit: usize) {
+        self.timing.request_start = request_start;
+        self.asked = true;
+        self.request_body = Body::new(body_limit);
+        (self.midstream, self.truncated, self.gap) = (false, false, false);
     }
 
     /// The stream that answers an HTTP/1 request with `Upgrade: h2c`.
@@ -65,6 +111,10 @@ impl Open {
         let mut open = Self::new(exchange.id, exchange.timing.request_start, body_limit);
         open.timing.request_end = exchange.timing.request_end;
         open.request_done = true;
+        open.may_lack_body = match &exchange.record {
+            Record::Http(http) => http.method.as_deref().is_none_or(|method| method == "HEAD"),
+            _ => true,
+        };
         open.upgraded = Some(exchange);
         open
     }
@@ -73,6 +123,7 @@ impl Open {
     pub(super) fn begin_request(&mut self, section: Section, decoder: &Decoder) {
         self.note(&section);
         if let Some(list) = section.fields {
+            self.may_lack_body = find(&list.fields, decoder, ":method").is_none_or(|method| **method == *"HEAD");
             self.request_body.describe(&list.fields, decoder);
             self.request = Some(list.fields);
         }
@@ -96,8 +147,12 @@ impl Open {
         let may_be_head = !has_begun || (status.is_some() && !self.response_body.is_begun());
         if may_be_head && !may_be_trailers {
             self.timing.response_start = Some(section.start);
+            self.is_head_only = section.end_stream;
             if let Some(list) = section.fields {
                 self.response_body.describe(&list.fields, decoder);
+                if self.may_lack_body || status == Some(304) {
+                    self.response_body.may_lack();
+                }
                 self.response = Some(list.fields);
             }
         } else if let Some(list) = section.fields {

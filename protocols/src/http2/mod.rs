@@ -17,6 +17,8 @@ mod side;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod unasked;
+mod unseen;
 
 use crate::infer::{Protocol, Start};
 use crate::session::Session;

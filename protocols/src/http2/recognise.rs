@@ -91,7 +91,7 @@ fn sender(mut bytes: &[u8]) -> Option<Guess> {
                 for name in list.fields.iter().filter_map(|field| field.name.known()) {
                     match name {
                         ":method" | ":path" | ":scheme" | ":authority" => return Some(Guess::Request),
-                        ":status" => return Some(Guess::Response),
+                        ":status" | "grpc-status" => return Some(Guess::Response),
                         _ => {}
                     }
                 }

@@ -6,7 +6,7 @@ use super::exchange::{Open, find, status};
 use super::hpack::{Decoder, Field};
 use crate::grpc::{self, Call};
 use crate::record::{Grpc, Header, Http, Record};
-use crate::session::{Description, Exchange};
+use crate::session::{Description, Exchange, Timing};
 
 /// The decoders of both directions: names that were revealed since a block was decoded are used.
 #[derive(Debug, Clone, Copy)]
@@ -45,21 +45,25 @@ pub(super) fn describe(fields: &[Field], decoder: &Decoder) -> Description {
     }
 }
 
-/// Finishes an exchange as it stands. `cut_short`: its answer will never be whole.
-pub(super) fn finish(mut open: Open, stream: u32, cut_short: bool, decoders: Decoders<'_>) -> Exchange {
+/// Finishes an exchange as it stands. `cut_short`: its answer will never be whole. Null where the request was not seen, and
+/// the answer does not tell which table it belongs to.
+pub(super) fn finish(mut open: Open, stream: u32, cut_short: bool, decoders: Decoders<'_>) -> Option<Exchange> {
     let upgraded = open.upgraded.take();
     let cut_short = cut_short && !open.response_done;
-    let (id, timing) = (open.id, open.timing);
+    let is_grpc = if open.asked { is_grpc(&open, decoders) } else { answers_grpc(&open, decoders)? };
     let mut record = match upgraded.map(|exchange| exchange.record) {
         Some(Record::Http(http)) => Record::Http(Box::new(answered(*http, &open, stream, decoders))),
-        _ if is_grpc(&open, decoders) => Record::Grpc(Box::new(call(&open, stream, decoders))),
+        _ if is_grpc => Record::Grpc(Box::new(call(&open, stream, decoders))),
         _ => http_or_web(&open, stream, decoders),
     };
     if let Some(common) = record.common_mut() {
         common.truncated |= open.truncated || open.request_body.is_cut() || open.response_body.is_cut();
         common.gap |= open.gap;
+        common.midstream |= open.midstream;
     }
-    Exchange { id, timing, cut_short, record }
+    let request_start = open.timing.request_start;
+    let timing = if open.asked { open.timing } else { Timing { request_start, ..Timing::default() } };
+    Some(Exchange { id: open.id, timing, cut_short, record })
 }
 
 fn http_or_web(open: &Open, stream: u32, decoders: Decoders<'_>) -> Record {
@@ -137,8 +141,8 @@ fn call(open: &Open, stream: u32, decoders: Decoders<'_>) -> Grpc {
     call.into_record()
 }
 
-/// By its content type; where that is in a part of the table that is not known, by what only gRPC looks like: a POST
-/// whose bodies are whole length-prefixed messages, answered with trailers.
+/// By its content type; where that is in a part of the table that is not known, by names that only gRPC has, or by what only
+/// gRPC looks like: a POST of whole length-prefixed messages, that no answer without trailers contradicts.
 fn is_grpc(open: &Open, decoders: Decoders<'_>) -> bool {
     let asked = decoders.of_request();
     let request = open.request.as_deref().unwrap_or_default();
@@ -148,20 +152,50 @@ fn is_grpc(open: &Open, decoders: Decoders<'_>) -> bool {
         return grpc::is_grpc(kind);
     }
     let ends = open.trailers.as_deref().unwrap_or(response);
-    if find(ends, decoders.responses, "grpc-status").is_some() {
+    if names_grpc(request, asked) || names_grpc(response, decoders.responses) || names_grpc(ends, decoders.responses) {
         return true;
     }
-    let has_unknown = |fields: &[Field], decoder: &Decoder| {
-        fields.iter().any(|field| decoder.resolve(&field.name).is_none()) //
-    };
     let sent = open.request_body.messages();
-    let answered = open.response_body.messages();
+    let is_answered_otherwise = open.response_done && open.trailers.is_none() && !open.is_head_only;
     has_unknown(request, asked)
-        && has_unknown(ends, decoders.responses)
-        && open.trailers.is_some()
         && find(request, asked, ":method").is_none_or(|method| **method == *"POST")
-        && sent.is_some_and(|messages| messages.is_at_boundary() && messages.count() > Some(0))
-        && answered.is_some_and(grpc::Messages::is_at_boundary)
+        && sent.is_some_and(|messages| messages.count() > Some(0))
+        && open.response_body.messages().is_some_and(|messages| messages.count().is_some())
+        && !is_answered_otherwise
+}
+
+/// Names that no other protocol's fields have (PROTOCOL-HTTP2.md).
+fn names_grpc(fields: &[Field], decoder: &Decoder) -> bool {
+    let names = fields.iter().filter_map(|field| decoder.resolve(&field.name));
+    names.map(|name| &**name).any(|name| {
+        matches!(name.strip_prefix("grpc-"), Some("status" | "timeout" | "encoding" | "accept-encoding" | "message"))
+    })
+}
+
+/// The same by the answer alone; null where that does not tell. Of gRPC every answer has status 200 and names its type, and
+/// every answer that is more than a head ends with trailers.
+fn answers_grpc(open: &Open, decoders: Decoders<'_>) -> Option<bool> {
+    let decoder = decoders.responses;
+    let head = open.response.as_deref().unwrap_or_default();
+    if let Some(kind) = find(head, decoder, "content-type") {
+        return Some(grpc::is_grpc(kind));
+    }
+    if names_grpc(head, decoder) || open.trailers.as_deref().is_some_and(|fields| names_grpc(fields, decoder)) {
+        return Some(true);
+    }
+    let is_other = open.response_body.is_no_grpc();
+    if is_other || !has_unknown(head, decoder) || status(head, decoder).is_some_and(|status| status != 200) {
+        return Some(false);
+    }
+    match (open.response_body.messages(), &open.trailers) {
+        (Some(messages), Some(_)) => messages.count().map(|_| messages.is_at_boundary()),
+        (_, None) if open.response_done => (!open.is_head_only).then_some(false),
+        _ => None,
+    }
+}
+
+fn has_unknown(fields: &[Field], decoder: &Decoder) -> bool {
+    fields.iter().any(|field| decoder.resolve(&field.name).is_none())
 }
 
 /// Fields for the record: pseudo-headers have columns of their own.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::exchange::{Open, Section};
 use super::frame::kind;
+use super::hpack::Decoder;
 use super::reader::{Place, Reader};
 use super::row::{self, Decoders};
 use super::side::{Event, Side};
+use super::unseen::{Missed, Unseen};
 use super::{reveal, settings};
 use crate::event::{Direction, Timestamp};
 use crate::infer::Start;
@@ -26,18 +28,21 @@ const EARLY: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Http2 {
     /// Which way requests go.
-    requests: Direction,
-    client: Side,
-    server: Side,
-    open: BTreeMap<u32, Open>,
+    pub(super) requests: Direction,
+    pub(super) client: Side,
+    pub(super) server: Side,
+    pub(super) open: BTreeMap<u32, Open>,
     /// Highest stream that the client has opened, for all that is known; 0 when joined in the middle.
-    highest: u32,
+    pub(super) highest: u32,
     midstream: bool,
+    /// Which side asks is certain: the connection's beginning was seen, or a header block that tells.
+    certain: bool,
     /// Frames of the client went by unseen, requests perhaps among them.
     missed_requests: bool,
+    pub(super) unseen: Unseen,
     /// Answered streams of which the request goes on, and when that was.
     lingering: VecDeque<(Timestamp, u32)>,
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
 }
 
 impl Http2 {
@@ -50,7 +55,9 @@ impl Http2 {
             open: BTreeMap::new(),
             highest: 0,
             midstream,
+            certain: !midstream,
             missed_requests: false,
+            unseen: Unseen::new(midstream),
             lingering: VecDeque::new(),
             config: start.config,
         };
@@ -74,6 +81,8 @@ impl Http2 {
         match event {
             Event::Preface => {
                 self.midstream = false;
+                self.certain = true;
+                self.unseen = Unseen::new(false);
                 self.client.begins_here();
                 self.server.begins_here();
             }
@@ -143,24 +152,26 @@ impl Http2 {
     }
 
     fn headers(&mut self, is_client: bool, stream: u32, place: Place, section: Section, sink: &mut Sink<'_>) {
-        if self.is_turned_round(is_client, &section) {
-            self.requests = self.requests.reverse();
-            std::mem::swap(&mut self.client, &mut self.server);
-            return self.headers(!is_client, stream, place, section, sink);
+        if !self.certain {
+            // Joined in the middle, the roles were guessed; a header block tells. What does not is anybody's.
+            let Some(by_client) = section.is_of_client() else { return };
+            self.certain = true;
+            if by_client != is_client {
+                self.requests = self.requests.reverse();
+                std::mem::swap(&mut self.client, &mut self.server);
+                return self.headers(by_client, stream, place, section, sink);
+            }
         }
-        if is_client { self.asks(stream, place, section, sink) } else { self.answers(stream, section, sink) }
-    }
-
-    /// Joined in the middle, the roles were guessed; a header block tells.
-    fn is_turned_round(&self, is_client: bool, section: &Section) -> bool {
-        let telling = if is_client { ":status" } else { ":method" };
-        let names = section.fields.iter().flat_map(|list| &list.fields).filter_map(|field| field.name.known());
-        self.midstream && self.open.is_empty() && names.take(4).any(|name| name == telling)
+        if is_client { self.asks(stream, place, section, sink) } else { self.answers(stream, place, section, sink) }
     }
 
     /// A header block of the client: a request, or its trailers.
     fn asks(&mut self, stream: u32, place: Place, section: Section, sink: &mut Sink<'_>) {
+        let has_pseudo = section.is_of_client() == Some(true);
         if let Some(open) = self.open.get_mut(&stream) {
+            if !open.asked && stream > self.highest && (has_pseudo || !section.end_stream) {
+                return self.asks_late(stream, place, section, sink);
+            }
             if section.end_stream {
                 open.end_request(section.end);
             }
@@ -172,19 +183,23 @@ impl Http2 {
             return;
         }
         let is_new = !self.midstream || self.highest > 0;
-        let has_pseudo = section.fields.as_ref().is_some_and(|list| {
-            list.fields.iter().any(|field| field.name.known().is_some_and(|name| name.starts_with(':'))) //
-        });
         // Joined in the middle, what ends a stream and has no pseudo-header may be trailers.
         if !is_new && !has_pseudo && section.end_stream {
             return;
         }
-        self.highest = stream;
+        self.open_stream(stream, sink);
+        if self.unseen.is_told(stream) {
+            // Far too late.
+            return;
+        }
         self.begin(stream, place, section, false, sink);
     }
 
     /// A header block of the server: a response (RFC 9113, 8.1), or its trailers.
-    fn answers(&mut self, stream: u32, section: Section, sink: &mut Sink<'_>) {
+    fn answers(&mut self, stream: u32, place: Place, section: Section, sink: &mut Sink<'_>) {
+        if !self.open.contains_key(&stream) {
+            self.begin_unasked(stream, place, &section, sink);
+        }
         let Some(open) = self.open.get_mut(&stream) else { return };
         if open.is_head_due()
             && let Some(list) = &section.fields
@@ -207,18 +222,15 @@ impl Http2 {
         let decoder = if is_pushed { &mut self.server.decoder } else { &mut self.client.decoder };
         let id = sink.begin(Begin {
             mark: place.start,
+            asked: true,
             direction: self.requests,
             position: place.position,
             protocol: "http",
             peer: None,
         });
         let mut open = Open::new(id, place.start.time, self.config.body);
-        if let Some(list) = &section.fields {
-            reveal::request(&list.fields, decoder);
-            sink.describe(id, row::describe(&list.fields, decoder));
-        }
         let end = section.end;
-        open.begin_request(section, decoder);
+        request(&mut open, section, decoder, sink);
         if is_pushed {
             open.end_request(end);
         }
@@ -260,6 +272,9 @@ impl Http2 {
     /// Frames of one side went by unseen, in a hole or not understood.
     fn lost(&mut self, is_client: bool, hole: Option<Hole>) {
         self.missed_requests |= is_client;
+        if let Some(hole) = hole.filter(|hole| is_client && hole.len > 0) {
+            self.unseen.miss(self.highest, if hole.lost { Missed::Lost } else { Missed::Cut });
+        }
         for open in self.open.values_mut() {
             open.lose(is_client, hole);
         }
@@ -285,7 +300,7 @@ impl Http2 {
     }
 
     /// Gives the row of an exchange that is over.
-    fn settle(&mut self, stream: u32, sink: &mut Sink<'_>) {
+    pub(super) fn settle(&mut self, stream: u32, sink: &mut Sink<'_>) {
         match self.open.get(&stream) {
             Some(open) if open.is_done() => {
                 if let Some(open) = self.open.remove(&stream) {
@@ -314,7 +329,7 @@ impl Http2 {
         }
     }
 
-    fn make_room(&mut self, sink: &mut Sink<'_>) {
+    pub(super) fn make_room(&mut self, sink: &mut Sink<'_>) {
         while self.open.len() >= self.config.limits.open_exchanges.max(1)
             && let Some((stream, mut open)) = self.open.pop_first()
         {
@@ -326,8 +341,24 @@ impl Http2 {
     fn give(&mut self, open: Open, stream: u32, cut_short: bool, sink: &mut Sink<'_>) {
         let is_pushed = stream.is_multiple_of(2);
         let decoders = Decoders { requests: &self.client.decoder, responses: &self.server.decoder, is_pushed };
-        sink.finish(row::finish(open, stream, cut_short, decoders));
+        if !open.asked {
+            self.unseen.tell(stream);
+        }
+        let id = open.id;
+        match row::finish(open, stream, cut_short, decoders) {
+            Some(exchange) => sink.finish(exchange),
+            None => sink.retract(id),
+        }
     }
+}
+
+/// The header block of a request.
+pub(super) fn request(open: &mut Open, section: Section, decoder: &mut Decoder, sink: &mut Sink<'_>) {
+    if let Some(list) = &section.fields {
+        reveal::request(&list.fields, decoder);
+        sink.describe(open.id, row::describe(&list.fields, decoder));
+    }
+    open.begin_request(section, decoder);
 }
 
 impl Session for Http2 {
@@ -362,6 +393,7 @@ impl Session for Http2 {
 
     fn memory(&self) -> usize {
         let tables = self.client.memory().saturating_add(self.server.memory());
+        let tables = tables.saturating_add(self.unseen.memory());
         self.open.values().fold(tables, |sum, open| sum.saturating_add(open.memory()))
     }
 }

@@ -150,6 +150,7 @@ impl Talk {
     pub(super) fn begin_of(&self, message: &Message<'_>, offset: u64) -> Begin {
         Begin {
             mark: message.start,
+            asked: true,
             direction: self.requests,
             position: message.position.saturating_add(offset),
             protocol: "pgsql",

@@ -32,6 +32,7 @@ impl Handshake {
     pub(super) fn begin(frame: &Frame, client: Direction, sink: &mut Sink<'_>) -> Self {
         let id = sink.begin(Begin {
             mark: frame.first,
+            asked: frame.direction == client,
             direction: client,
             position: frame.position,
             protocol: "tls",

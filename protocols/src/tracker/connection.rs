@@ -93,6 +93,8 @@ impl Identified<'_> {
             remote: begin.peer.as_ref().unwrap_or(self.remote).clone(),
             protocol: begin.protocol,
             position: begin.position,
+            // What DNS calls a position is the question, wherever that was seen.
+            of_answer: !begin.asked && begin.protocol != "dns",
             midstream: self.midstream && self.transport != Transport::Udp,
             time: begin.mark.time,
         }

@@ -65,7 +65,8 @@ impl Exchanges {
         });
         let names = owner.as_ref().and_then(|owner| scene.processes.names(owner));
         let runtime = names.as_ref().and_then(|names| names.runtime.clone());
-        let strand = Strand::of(mark, runtime.as_deref()).filter(|_| begin.protocol != "tls");
+        // Who reads or sends an answer need not be who asked, or was asked.
+        let strand = Strand::of(mark, runtime.as_deref()).filter(|_| begin.protocol != "tls" && begin.asked);
         let mut common = Common {
             time: mark.time,
             id,

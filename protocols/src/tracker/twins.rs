@@ -38,6 +38,8 @@ pub(super) struct Sight {
     pub(super) remote: Endpoint,
     pub(super) protocol: &'static str,
     pub(super) position: u64,
+    /// The request was not seen: the position is its answer's.
+    pub(super) of_answer: bool,
     pub(super) midstream: bool,
     pub(super) time: Timestamp,
 }
@@ -55,6 +57,7 @@ impl Sight {
         self.role != other.role
             && self.socket != other.socket
             && self.protocol == other.protocol
+            && self.of_answer == other.of_answer
             && same(self.local.address.as_ref(), other.remote.address.as_ref())
             && same(self.remote.address.as_ref(), other.local.address.as_ref())
             && if self.midstream || other.midstream {
@@ -132,6 +135,7 @@ mod tests {
             remote,
             protocol: "http",
             position,
+            of_answer: false,
             midstream: false,
             time: Timestamp(id),
         }
@@ -145,6 +149,15 @@ mod tests {
         assert_eq!(twins.meet(sight(3, Role::Server, 90)), Some(2));
         assert_eq!(twins.meet(sight(4, Role::Server, 0)), Some(1));
         assert!(twins.waiting.values().all(Vec::is_empty));
+    }
+
+    #[test]
+    fn an_answer_is_no_request_at_the_same_position() {
+        let mut twins = Twins::default();
+        let answer = |id, role| Sight { of_answer: true, ..sight(id, role, 90) };
+        assert_eq!(twins.meet(answer(1, Role::Client)), None);
+        assert_eq!(twins.meet(sight(2, Role::Server, 90)), None);
+        assert_eq!(twins.meet(answer(3, Role::Server)), Some(1));
     }
 
     #[test]

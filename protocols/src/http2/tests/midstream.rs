@@ -30,7 +30,90 @@ fn trailers_of_a_request_before() {
     let mut wire = Wire::joined();
     wire.send(Sent, 1, &headers(7, true, &[("x-checksum", "1")]));
     wire.send(Received, 2, &headers(7, true, &[(":status", "200")]));
-    assert_eq!(wire.begun_count(), 0);
+    assert_eq!(wire.begun_count(), 1);
+    wire.close();
+    assert_eq!(wire.rows(), ["7 - - 200 req=- resp=0"], "how much was asked for is not known");
+    assert_eq!(wire.times(), "2 - - -", "nor how long it took");
+}
+
+#[test]
+fn answers_to_requests_before() {
+    let mut wire = Wire::joined();
+    let end = flag::END_HEADERS | flag::END_STREAM;
+    // Status and type from the table; then a status that is known, and another block of literals.
+    wire.send(Received, 1, &frame(kind::HEADERS, flag::END_HEADERS, 5, b"\x88\xbe"));
+    wire.send(Received, 2, &part(7, &[(":status", "404"), ("content-type", "text/html")]));
+    wire.send(Received, 3, &data(7, true, b"nowhere"));
+    wire.send(Received, 4, &data(5, true, b"here"));
+    // The second is answered first; both are told as soon as a later request shows that theirs will not come.
+    assert_eq!(wire.rows(), [""; 0]);
+    wire.send(Sent, 5, &headers(9, true, GET));
+    assert_eq!(wire.rows(), ["5 - - 200 req=- resp=4", "7 - - 404 req=- resp=7"]);
+    assert!(wire.http(0).common.midstream && wire.http(0).req_headers.is_none());
+    // Nobody asked for these: a stream that is idle yet, one that the server opens, one that has its row.
+    for stream in [11, 4, 7] {
+        wire.send(Received, 6, &headers(stream, true, OK));
+    }
+    // A redirection (303) whose status is in the table; it can only be the status.
+    wire.send(Received, 7, &frame(kind::HEADERS, flag::END_HEADERS, 3, b"\xbe"));
+    wire.send(Received, 8, &data(3, true, b"not messages"));
+    // Trailers, or an answer that is no more than a head.
+    wire.send(Received, 9, &frame(kind::HEADERS, end, 1, b"\xbe\xbf"));
+    wire.send(Received, 10, &headers(9, true, OK));
+    wire.close();
+    assert_eq!(wire.rows()[2..], ["3 - - - req=- resp=12", "9 GET /cart 200 req=0 resp=0"]);
+}
+
+#[test]
+fn calls_that_were_made_before() {
+    let mut wire = Wire::joined();
+    let end = flag::END_HEADERS | flag::END_STREAM;
+    // Of one only the trailers are seen; of one an answer whose type and status are in the table; of one only trailers.
+    wire.send(Received, 1, &headers(1, true, &[("grpc-status", "5"), ("grpc-message", "none")]));
+    wire.send(Received, 2, &frame(kind::HEADERS, flag::END_HEADERS, 3, b"\x88\xbe"));
+    wire.send(Received, 3, &data(3, false, b"\0\0\0\0\x01z\0\0\0\0\0"));
+    wire.send(Received, 4, &frame(kind::HEADERS, end, 3, b"\xbf\xc0"));
+    let refused = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")];
+    wire.send(Received, 5, &headers(5, true, &refused));
+    // It may be either protocol's.
+    wire.send(Received, 6, &frame(kind::HEADERS, end, 7, b"\x88\xbe"));
+    wire.send(Sent, 7, &headers(9, true, GET));
+    let expected = ["1 -/- 5 NOT_FOUND - -/- -/-", "3 -/- - - - -/2 -/11", "5 -/- 12 UNIMPLEMENTED - -/0 -/0"];
+    assert_eq!(wire.rows(), expected);
+}
+
+#[test]
+fn an_answer_that_is_told_of_before_its_request_when_joined() {
+    let mut wire = Wire::joined();
+    wire.send(Received, 2, &part(7, OK));
+    wire.send(Received, 3, &data(7, true, b"here"));
+    wire.send(Sent, 1, &headers(7, true, GET));
+    assert_eq!(wire.rows(), ["7 GET /cart 200 req=0 resp=4"]);
+    assert_eq!(wire.times(), "1 1 2 3");
+    assert!(!wire.http(0).common.midstream);
+    // Not for ever; and then its row has been given.
+    wire = Wire::joined();
+    wire.send(Received, 2, &headers(7, true, OK));
+    wire.tick(200_000_000);
+    wire.send(Sent, 1, &headers(7, true, GET));
+    wire.send(Received, 2, &headers(7, true, OK));
+    wire.close();
+    assert_eq!(wire.rows(), ["7 - - 200 req=- resp=0"]);
+}
+
+#[test]
+fn answers_to_requests_in_a_hole() {
+    let mut wire = Wire::begun();
+    wire.send(Sent, 1, &headers(1, true, GET));
+    wire.lose(Sent, 500);
+    wire.send(Sent, 2, &headers(7, true, GET));
+    wire.send(Received, 3, &[headers(1, true, OK), headers(5, true, OK), headers(7, true, OK)].concat());
+    wire.send(Received, 4, &headers(9, true, OK));
+    wire.close();
+    assert_eq!(
+        wire.rows(),
+        ["1 GET /cart 200 req=0 resp=0", "5 - - 200 req=- resp=0 gap", "7 GET /cart 200 req=0 resp=0"]
+    );
 }
 
 #[test]

@@ -78,8 +78,11 @@ fn joined_where_only_answers_tell() {
     script.received(1, headers(77, false, OK)).received(1, data(77, true, b"answered"));
     script.sent(1, headers(79, true, GET)).received(1, headers(79, true, OK));
     let seen = script.close(1).run();
-    assert_eq!(rows(&seen), ["79 200 false false true"]);
-    assert_eq!(seen.http()[0].common.role, Some(Role::Client));
+    assert_eq!(rows(&seen), ["77 200 false false true", "79 200 false false true"]);
+    let [before, after] = [seen.http()[0], seen.http()[1]];
+    assert_eq!((before.common.role, after.common.role), (Some(Role::Client), Some(Role::Client)));
+    assert_eq!((&before.method, before.common.latency, before.common.ttfb), (&None, None, None));
+    assert!(after.common.latency.is_some());
 }
 
 #[test]
