@@ -7,5 +7,6 @@ mod program;
 mod received;
 mod registry;
 mod sampling;
+mod snapshots;
 mod trouble;
 mod workload;

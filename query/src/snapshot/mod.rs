@@ -22,6 +22,8 @@ use crate::store::{Snapshot, Store};
 
 /// Footer entry of the manifest.
 const MANIFEST: &str = "explore.manifest";
+/// Its member with the largest numbers of the session.
+const NUMBERS: &str = "numbers";
 /// Version of the layout, in the manifest.
 const VERSION: u64 = 1;
 /// The column that says which table a row is of.
@@ -33,6 +35,15 @@ pub struct Manifest {
     /// JSON members beside `version`, `tables` and `loss`, which come from the snapshot: node, kernel, start, end, filters,
     /// coverage, redaction.
     pub members: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Manifest {
+    /// The largest number of an exchange, and of a connection, in all files of the snapshot.
+    pub(crate) fn numbers(&self) -> Option<(u64, u64)> {
+        let numbers = self.members.get(NUMBERS)?;
+        let number = |name: &str| numbers.get(name).and_then(serde_json::Value::as_u64);
+        Some((number("id")?, number("conn")?))
+    }
 }
 
 /// Writes `snapshot` to `path` (a path ending in `/`: a directory): beside, synced, then renamed; mode 0600.

@@ -28,7 +28,7 @@ pub fn read(bytes: Vec<u8>, store: &mut Store) -> Result<Option<Manifest>, Query
         () => arrow_stream(bytes).map(|parts| (parts, None)),
     }
     .map_err(damaged)?;
-    store.append_parts(parts).map_err(damaged)?;
+    store.append_parts(parts, manifest.as_ref()).map_err(damaged)?;
     Ok(manifest)
 }
 

@@ -74,8 +74,11 @@ pub(crate) enum By {
 /// Makes the rows of a file part of `store`; only those of the tables that are pictures of a moment are read at once.
 pub(super) fn scan(source: Source, store: &mut Store) -> PolarsResult<Option<Manifest>> {
     let file = Arc::new(ParquetFile::open(source)?);
-    let (add_id, add_conn) = store.last_numbers();
-    for (table, groups) in file.tables()? {
+    let manifest = manifest_of(&file.metadata);
+    let tables = file.tables()?;
+    let names: Vec<_> = tables.iter().map(|(table, _)| table.name).collect();
+    let (add_id, add_conn) = store.added_numbers(manifest.as_ref(), &names);
+    for (table, groups) in tables {
         let scan = Scan { file: Arc::clone(&file), table, groups, add_id, add_conn };
         if table.is_log {
             store.add_scan(scan)?;
@@ -86,7 +89,7 @@ pub(super) fn scan(source: Source, store: &mut Store) -> PolarsResult<Option<Man
             store.append_moment(table.name, scan.read(group, &names, By::Time)?.drop_many([SEQ, TIE]))?;
         }
     }
-    Ok(manifest_of(&file.metadata))
+    Ok(manifest)
 }
 
 /// Where a Parquet file comes from.

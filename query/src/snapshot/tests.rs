@@ -117,6 +117,41 @@ fn numbers_of_several_files_never_clash() {
 }
 
 #[test]
+fn the_files_of_a_directory_are_one_session() {
+    let folder = tempfile::tempdir().expect("makes a folder");
+    let mut sessions: Vec<Store> = [3000, 2000].into_iter().map(store).collect();
+    let query =
+        "http | join (pgsql | summarize queries=count() by parent) on id == parent | summarize count(), sum(queries)";
+    let expected: Vec<_> = sessions.iter_mut().flat_map(|store| rows(store, query)).collect();
+    let number = |value: &Value| if let Value::U64(number) = value { *number } else { 0 };
+    assert!(number(&expected[0][0]) > 0, "{expected:?}");
+    let paths: Vec<_> = ["a", "b"].map(|name| folder.path().join(name).join("")).into();
+    for (path, store) in paths.iter().zip(&mut sessions) {
+        write(path, &store.snapshot(), &manifest(), false).expect("writes");
+    }
+    // Table after table, so that the sessions take turns; and once again, which makes two more sessions.
+    let tables = ["http", "pgsql", "dns", "http", "pgsql"];
+    let files: Vec<_> = tables
+        .iter()
+        .flat_map(|table| paths.iter().map(move |path| path.join(format!("node=test/{table}.parquet"))))
+        .collect();
+    let (mut loaded, mut opened) = (Store::new(StoreOptions::default()), Store::new(StoreOptions::default()));
+    for file in files {
+        read(std::fs::read(&file).expect("reads"), &mut loaded).expect("is a snapshot");
+        super::open(super::Source::Path(file), &mut opened).expect("is a snapshot");
+    }
+    for store in [&mut loaded, &mut opened] {
+        let found = rows(store, query).remove(0);
+        for (column, value) in found.iter().enumerate() {
+            let twice: u64 = expected.iter().map(|row| 2 * number(&row[column])).sum();
+            assert_eq!(number(value), twice);
+        }
+        let ids = rows(store, "http | summarize count(), dcount(id)").remove(0);
+        assert_eq!(ids[0], ids[1]);
+    }
+}
+
+#[test]
 fn a_row_group_holds_one_table_and_the_manifest_is_in_the_footer() {
     let folder = tempfile::tempdir().expect("makes a folder");
     let path = folder.path().join("s.parquet");

@@ -9,7 +9,7 @@ use polars::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::file::{Out, replace};
-use super::{MANIFEST, Manifest, TABLE, VERSION, stored};
+use super::{MANIFEST, Manifest, NUMBERS, TABLE, VERSION, stored};
 use crate::arrow::{frame_schema, key_values};
 use crate::lower::stored_rows;
 use crate::schema;
@@ -116,6 +116,8 @@ fn text(snapshot: &Snapshot, manifest: &Manifest) -> String {
     let mut members = Map::new();
     members.insert("version".to_owned(), json!(VERSION));
     members.extend(manifest.members.clone());
+    let (id, conn) = snapshot.last_numbers();
+    members.insert(NUMBERS.to_owned(), json!({"id": id, "conn": conn}));
     let rows: Map<String, Value> =
         stored().map(|table| (table.name.to_owned(), json!(snapshot.rows(table.name)))).collect();
     members.insert("tables".to_owned(), Value::Object(rows));

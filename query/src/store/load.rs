@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-use super::{Numbers, Store};
-use crate::snapshot::{Scan, typed};
+use super::Store;
+use super::numbers::{Numbers, Session};
+use crate::snapshot::{Manifest, Scan, typed};
 
 /// Rows read at a time; also the size of the chunks that they become.
 const PART: usize = 1 << 17;
@@ -24,10 +25,15 @@ struct Sorted {
 }
 
 impl Store {
-    /// Adds rows that were read from a file. Their numbers of exchanges and connections never clash with those of the
-    /// rows before.
-    pub(crate) fn append_parts(&mut self, parts: Vec<(&'static str, DataFrame)>) -> PolarsResult<()> {
-        let before = self.last;
+    /// Adds rows that were read from a file. Their numbers of exchanges and connections never clash with those of other
+    /// sessions.
+    pub(crate) fn append_parts(
+        &mut self,
+        parts: Vec<(&'static str, DataFrame)>,
+        manifest: Option<&Manifest>,
+    ) -> PolarsResult<()> {
+        let tables: Vec<_> = parts.iter().map(|(table, _)| *table).collect();
+        let before = self.session(manifest, &tables);
         let mut sorted = Vec::new();
         for (table, frame) in parts {
             let frame = renumbered(typed(table, &frame)?, before)?;
@@ -66,9 +72,29 @@ impl Store {
         self.append_frame(table, compact(&frame)?, numbers)
     }
 
-    /// The largest number of an exchange, and of a connection, so far.
-    pub(crate) fn last_numbers(&self) -> (u64, u64) {
-        (self.last.id, self.last.conn)
+    /// What is added to the numbers of exchanges and of connections in a file with these tables.
+    pub(crate) fn added_numbers(&mut self, manifest: Option<&Manifest>, tables: &[&'static str]) -> (u64, u64) {
+        let add = self.session(manifest, tables);
+        (add.id, add.conn)
+    }
+
+    /// Files of one session have their numbers in common; those of a session that begins come after all others.
+    fn session(&mut self, manifest: Option<&Manifest>, tables: &[&'static str]) -> Numbers {
+        let Some((manifest, (id, conn))) = manifest.and_then(|manifest| Some((manifest, manifest.numbers()?))) else {
+            return self.last;
+        };
+        let fits = |session: &&mut Session| {
+            session.manifest == *manifest && !tables.iter().any(|table| session.tables.contains(table))
+        };
+        if let Some(session) = self.sessions.iter_mut().find(fits) {
+            session.tables.extend(tables);
+            return session.add;
+        }
+        let add = self.last;
+        // Room for the files of it that are still to come.
+        self.last = self.last.plus(Numbers { id, conn });
+        self.sessions.push(Session { manifest: manifest.clone(), add, tables: tables.to_vec() });
+        add
     }
 
     fn were_read(&mut self) {

@@ -28,7 +28,7 @@ use protocols::tracker::{InFlight, Loss};
 pub(crate) use chunk::Chunk;
 pub(crate) use load::IDS;
 use log::Log;
-use numbers::Numbers;
+use numbers::{Numbers, Session};
 use rows::RowBuilder;
 
 use crate::schema;
@@ -84,6 +84,8 @@ pub struct Store {
     read: Numbers,
     /// Whether rows were read from snapshots. These come in order of their time, not of their running number.
     is_read: bool,
+    /// Of files that say to which session they belong.
+    sessions: Vec<Session>,
     /// Snapshots that stay where they are.
     scans: Arc<Vec<Arc<Scan>>>,
     logs: Logs,
@@ -137,6 +139,7 @@ impl Store {
             last: Numbers::default(),
             read: Numbers::default(),
             is_read: false,
+            sessions: Vec::new(),
             scans: Arc::default(),
             logs,
             evicted: Evicted::default(),
@@ -145,12 +148,19 @@ impl Store {
     }
 
     /// Adds a row to its table.
-    pub fn append(&mut self, mut record: Record) {
+    pub fn append(&mut self, record: Record) {
+        self.append_seen(record, |_| {});
+    }
+
+    /// Adds a row to its table; `seen` is shown it with the numbers that it has from now on: those of rows that were read
+    /// from snapshots come first.
+    pub fn append_seen(&mut self, mut record: Record, seen: impl FnOnce(&Record)) {
         let seq = self.next_seq;
         self.next_seq += 1;
         let logs = &mut self.logs;
         self.read.add_to(&mut record);
         self.last = self.last.max(Numbers::of(&record));
+        seen(&record);
         let sealed = match record {
             Record::Http(row) => logs.http.push(&row, Some(&row.common), seq),
             Record::Grpc(row) => logs.grpc.push(&row, Some(&row.common), seq),
@@ -167,6 +177,11 @@ impl Store {
     /// Another budget in bytes from now on.
     pub fn set_memory(&mut self, memory: u64) {
         self.options.memory = Some(memory);
+    }
+
+    /// No row is let go from now on.
+    pub fn keep_everything(&mut self) {
+        self.options = StoreOptions::default();
     }
 
     /// Replaces table `inflight`.
@@ -209,6 +224,7 @@ impl Store {
             scans: Arc::clone(&self.scans),
             is_read: self.is_read,
             evicted: self.evicted.rows,
+            last: self.last.max(self.moment.last()),
         }
     }
 
@@ -279,6 +295,13 @@ fn scanned(scans: &[Arc<Scan>], table: &str) -> u64 {
 }
 
 impl Moment {
+    /// The largest numbers of the exchanges in flight and the connections that are open.
+    fn last(&self) -> Numbers {
+        let inflight = self.inflight.iter().map(|row| Numbers { id: row.common.id, conn: row.common.conn });
+        let open = self.open.iter().map(|row| Numbers { id: 0, conn: row.conn });
+        inflight.chain(open).fold(Numbers::default(), Numbers::max)
+    }
+
     fn rows(&self, table: &str) -> u64 {
         let own = match table {
             "inflight" => self.inflight.len(),
@@ -322,9 +345,16 @@ pub struct Snapshot {
     scans: Arc<Vec<Arc<Scan>>>,
     is_read: bool,
     evicted: u64,
+    /// The largest numbers of exchanges and connections.
+    last: Numbers,
 }
 
 impl Snapshot {
+    /// The largest number of an exchange, and of a connection.
+    pub(crate) fn last_numbers(&self) -> (u64, u64) {
+        (self.last.id, self.last.conn)
+    }
+
     /// Rows of one table.
     #[must_use]
     pub fn rows(&self, table: &str) -> u64 {

@@ -2,6 +2,8 @@
 
 use protocols::record::{Common, Record};
 
+use crate::snapshot::Manifest;
+
 /// Numbers of an exchange and of a connection: the largest of some rows, or what is added to those of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Numbers {
@@ -9,10 +11,26 @@ pub(super) struct Numbers {
     pub(super) conn: u64,
 }
 
+/// The files of a directory snapshot are one session: an `id` means the same exchange in all of them.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// What the footer of each file says.
+    pub(super) manifest: Manifest,
+    /// What is added to its numbers.
+    pub(super) add: Numbers,
+    /// A table that comes a second time is another session's.
+    pub(super) tables: Vec<&'static str>,
+}
+
 impl Numbers {
     /// The larger of each.
     pub(super) fn max(self, other: Self) -> Self {
         Self { id: self.id.max(other.id), conn: self.conn.max(other.conn) }
+    }
+
+    /// One after the other.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self { id: self.id.saturating_add(other.id), conn: self.conn.saturating_add(other.conn) }
     }
 
     /// Those of a row.

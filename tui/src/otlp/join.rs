@@ -21,6 +21,8 @@ use super::sample::{Decision, Keep, Sampler};
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) id: u64,
+    /// When the exchange began, ns since the epoch.
+    pub(super) time: u64,
     /// The exchange under which it stands, if the request said nothing.
     pub(super) above: Option<u64>,
     /// What the request said.
@@ -60,8 +62,8 @@ struct Context {
 /// Finds the traces of spans.
 #[derive(Debug)]
 pub(super) struct Joiner {
-    /// Makes the ids of different runs differ.
-    seed: u64,
+    /// Makes the ids of different runs, and of different files, differ. Null until the first row of a file says it.
+    seed: Option<u64>,
     sampler: Sampler,
     keep: Keep,
     known: HashMap<u64, Context>,
@@ -75,7 +77,8 @@ pub(super) struct Joiner {
 }
 
 impl Joiner {
-    pub(super) fn new(seed: u64, sampler: Sampler, keep: Keep) -> Self {
+    /// Without a `seed` the first span says it: a file gives the same ids each time that it is exported.
+    pub(super) fn new(seed: Option<u64>, sampler: Sampler, keep: Keep) -> Self {
         Self {
             seed,
             sampler,
@@ -90,6 +93,10 @@ impl Joiner {
 
     /// Takes a span; gives those whose trace is now known, as far as they are to be sent.
     pub(super) fn take(&mut self, draft: Draft, now: Instant, out: &mut Vec<Joined>) {
+        self.seed.get_or_insert_with(|| {
+            let [a, b, c, d, e, f, g, h, ..] = resource::hash(&(draft.time, draft.owner.instance()));
+            u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        });
         let context = match (draft.said.trace, draft.above) {
             (Some(trace), _) => Some(Context { trace, sampled: draft.said.sampled }),
             (None, Some(above)) => self.known.get(&above).copied(),
@@ -227,6 +234,7 @@ mod tests {
         };
         Draft {
             id,
+            time: 0,
             above,
             said,
             span: Some(Span { name: id.to_string(), ..Span::default() }),
@@ -238,7 +246,7 @@ mod tests {
     }
 
     fn joiner(sampler: &str) -> Joiner {
-        Joiner::new(7, Sampler::read(Some(sampler), None).unwrap(), Keep::default())
+        Joiner::new(Some(7), Sampler::read(Some(sampler), None).unwrap(), Keep::default())
     }
 
     fn names(out: &[Joined]) -> Vec<&str> {
@@ -315,7 +323,7 @@ mod tests {
     #[test]
     fn kept_ones_say_why() {
         let mut joiner =
-            Joiner::new(7, Sampler::read(Some("always_off"), None).unwrap(), Keep::parse("errors").unwrap());
+            Joiner::new(Some(7), Sampler::read(Some("always_off"), None).unwrap(), Keep::parse("errors").unwrap());
         let mut out = Vec::new();
         joiner.take(Draft { error: true, ..draft(1, None, None) }, Instant::now(), &mut out);
         joiner.take(draft(2, None, None), Instant::now(), &mut out);

@@ -6,7 +6,7 @@
 //!                     +--> totals (one lock) <-- metrics task, Prometheus text              v
 //!                                                                                     collector
 //! ```
-//! The tap never waits while the kernel is watched: what does not fit the queue is counted, by cause, in table `loss`.
+//! Rows of snapshots come by the same way (`rows`). The tap never waits while the kernel is watched: what does not fit the queue is counted, by cause, in table `loss`.
 //!
 //! Requests are built from `opentelemetry-proto`, because every watched process has a resource of its own and spans have
 //! times and ids of the wire, which the SDK's exporters cannot say. `opentelemetry-otlp` names the settings.
@@ -17,6 +17,7 @@ mod listen;
 mod losses;
 mod metrics;
 mod resource;
+mod rows;
 mod sample;
 mod send;
 mod settings;

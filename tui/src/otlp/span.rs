@@ -49,6 +49,7 @@ pub(super) fn draft(record: &Record, rules: &Rules) -> Option<Draft> {
     };
     Some(Draft {
         id: common.id,
+        time: common.time.0,
         // The server's side of an exchange stands under the client's, which stands under what the client was serving.
         above: common.parent.or(common.twin.filter(|_| common.role == Some(Role::Server))),
         said,

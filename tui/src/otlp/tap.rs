@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use protocols::record::Record;
 use protocols::route::Pattern;
 use protocols::tracker::Loss;
+use query::{QueryError, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 use super::join::Draft;
 use super::losses::{self, Losses};
 use super::metrics::Metrics;
+use super::rows;
 use super::settings::Settings;
 use super::span::{self, Rules};
 use super::worker::{self, Worker};
@@ -21,17 +23,29 @@ use crate::output;
 
 /// The exporter, as the rest of the run knows it.
 pub(crate) struct Tap {
-    rules: Rules,
     shared: Arc<Shared>,
     /// Null once the end was told: the thread goes on until then.
-    spans: Option<mpsc::Sender<Draft>>,
+    entry: Option<Entry>,
+    /// Spans are exported, not only metrics.
+    traces: bool,
+    deadline: watch::Sender<Option<Instant>>,
+    done: crossbeam_channel::Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+    /// Gives the rows of snapshots.
+    reader: Option<JoinHandle<Result<(), QueryError>>>,
+}
+
+/// Where rows come in.
+#[derive(Clone)]
+struct Entry {
+    rules: Arc<Rules>,
+    shared: Arc<Shared>,
+    /// As long as it is open, the thread goes on.
+    spans: mpsc::Sender<Draft>,
     /// Spans are exported, not only metrics.
     traces: bool,
     /// A file waits for the queue; the kernel does not.
     waits: bool,
-    deadline: watch::Sender<Option<Instant>>,
-    done: crossbeam_channel::Receiver<()>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What the exporter's thread and the run both know.
@@ -69,27 +83,36 @@ impl Tap {
             .name("otlp".to_owned())
             .spawn(run)
             .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
-        Ok(Self { rules, shared, spans: Some(spans), traces, waits: file, deadline, done, thread: Some(thread) })
+        let entry = Entry { rules: Arc::new(rules), shared: Arc::clone(&shared), spans, traces, waits: file };
+        Ok(Self { shared, entry: Some(entry), traces, deadline, done, thread: Some(thread), reader: None })
     }
 
     /// A row that is complete.
     pub(crate) fn take(&self, record: &Record) {
-        if span::is_export(record) {
-            return;
+        if let Some(entry) = &self.entry {
+            entry.take(record);
         }
-        if let Ok(mut metrics) = self.shared.metrics.lock() {
-            metrics.take(record, &self.rules);
-        }
-        let Some(spans) = self.spans.as_ref().filter(|_| self.traces) else { return };
-        let Some(draft) = span::draft(record, &self.rules) else { return };
-        let counts = u64::from(draft.span.is_some());
-        let refused = match self.waits {
-            true => spans.blocking_send(draft).is_err(),
-            false => spans.try_send(draft).is_err(),
+    }
+
+    /// All exchanges of `rows`, which were read from snapshots: given by a thread of its own, since there may be many.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn take_all(&mut self, rows: Snapshot) -> Result<(), Failure> {
+        let Some(entry) = self.entry.clone() else { return Ok(()) };
+        let until = self.deadline.subscribe();
+        let read = move || {
+            let left = rows::read(&rows, &mut |record| {
+                entry.take(&record);
+                until.borrow().is_none_or(|until| until > Instant::now())
+            })?;
+            // What the user does not want to wait for.
+            entry.shared.losses.add(losses::UNSENT, left);
+            Ok(())
         };
-        if refused {
-            self.shared.losses.add(losses::QUEUE_FULL, counts);
-        }
+        let thread = std::thread::Builder::new().name("rows".to_owned()).spawn(read);
+        self.reader = Some(thread.map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?);
+        Ok(())
     }
 
     /// Explore's own condition, for its metrics.
@@ -113,10 +136,17 @@ impl Tap {
 
     /// Nothing more comes: sends what waits, for so long at most (null: until all is sent or given up). `stopped` is asked
     /// now and then whether the user does not want to wait.
-    pub(crate) fn finish(&mut self, limit: Option<Duration>, stopped: &mut dyn FnMut() -> bool) {
-        let Some(thread) = self.thread.take() else { return };
+    ///
+    /// # Errors
+    /// When snapshots could not be read to their ends.
+    pub(crate) fn finish(
+        &mut self,
+        limit: Option<Duration>,
+        stopped: &mut dyn FnMut() -> bool,
+    ) -> Result<(), QueryError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
         let _nobody_waits = self.deadline.send(limit.map(|limit| Instant::now() + limit));
-        drop(self.spans.take());
+        drop(self.entry.take());
         while self.done.recv_timeout(ASK_EVERY) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
             if stopped() {
                 let _nobody_waits = self.deadline.send(Some(Instant::now()));
@@ -128,12 +158,34 @@ impl Tap {
             let lost = if lost > 0 { format!(", {lost} could not be") } else { String::new() };
             output::note(&format!("otlp: {sent} spans sent{lost}"));
         }
+        self.reader.take().and_then(|reader| reader.join().ok()).unwrap_or(Ok(()))
+    }
+}
+
+impl Entry {
+    fn take(&self, record: &Record) {
+        if span::is_export(record) {
+            return;
+        }
+        if let Ok(mut metrics) = self.shared.metrics.lock() {
+            metrics.take(record, &self.rules);
+        }
+        let draft = if self.traces { span::draft(record, &self.rules) } else { None };
+        let Some(draft) = draft else { return };
+        let counts = u64::from(draft.span.is_some());
+        let refused = match self.waits {
+            true => self.spans.blocking_send(draft).is_err(),
+            false => self.spans.try_send(draft).is_err(),
+        };
+        if refused {
+            self.shared.losses.add(losses::QUEUE_FULL, counts);
+        }
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        self.finish(Some(Duration::ZERO), &mut || false);
+        let _the_run_is_over = self.finish(Some(Duration::ZERO), &mut || false);
     }
 }
 

@@ -106,12 +106,9 @@ async fn export(worker: Worker) {
     }
 }
 
-/// A file gives the same ids each time that it is exported.
-fn seed(file: bool) -> u64 {
-    match file {
-        true => 0,
-        false => std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id()),
-    }
+/// A file says itself what makes its ids differ from those of others.
+fn seed(file: bool) -> Option<u64> {
+    (!file).then(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id()))
 }
 
 /// The way of spans.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use protocols::event::{Lost, SocketEvent, Timestamp};
 use protocols::record::{Record, Role};
 use protocols::tracker::{Coverage, InFlight, Loss, Trackers};
-use query::{Context, ProbeRow, Snapshot, Store, StoreOptions};
+use query::{Context, ProbeRow, QueryError, Snapshot, Store, StoreOptions};
 
+use crate::failure::Failure;
 use crate::options::Keep;
 use crate::otlp::Tap;
 
@@ -100,11 +101,31 @@ impl Engine {
     }
 
     /// Sends what is still to be exported, for so long at most (null: until all is sent or given up).
-    pub(crate) fn finish_export(&mut self, limit: Option<Duration>, stopped: &mut dyn FnMut() -> bool) {
+    ///
+    /// # Errors
+    /// When rows that were read from snapshots could not be read again to be exported.
+    pub(crate) fn finish_export(
+        &mut self,
+        limit: Option<Duration>,
+        stopped: &mut dyn FnMut() -> bool,
+    ) -> Result<(), QueryError> {
         self.tell();
-        if let Some(tap) = &mut self.tap {
-            tap.finish(limit, stopped);
-        }
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.finish(limit, stopped))
+    }
+
+    /// Rows of snapshots are exported: none of them is let go before.
+    pub(crate) fn keep_everything(&mut self) {
+        self.memory = None;
+        self.store.keep_everything();
+    }
+
+    /// Exports the rows that were read from snapshots.
+    ///
+    /// # Errors
+    /// When the system gives no thread for it.
+    pub(crate) fn export_read_rows(&mut self) -> Result<(), Failure> {
+        let rows = self.finished_rows();
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.take_all(rows))
     }
 
     /// What was lost, on the way here and on the way out.
@@ -235,9 +256,6 @@ struct Counts {
 }
 
 fn keep(store: &mut Store, counts: &mut Counts, tap: Option<&Tap>, record: Record) {
-    if let Some(tap) = tap {
-        tap.take(&record);
-    }
     if let Some((_, common)) = record.exchange() {
         counts.rows = counts.rows.saturating_add(1);
         counts.gaps = counts.gaps.saturating_add(u64::from(common.gap));
@@ -246,7 +264,7 @@ fn keep(store: &mut Store, counts: &mut Counts, tap: Option<&Tap>, record: Recor
             counts.errors = counts.errors.saturating_add(u64::from(common.error == Some(true)));
         }
     }
-    store.append(record);
+    store.append_seen(record, |record| tap.iter().for_each(|tap| tap.take(record)));
 }
 
 /// After so many events the exporter is told how explore is doing: every few seconds where nothing but the clock moves.

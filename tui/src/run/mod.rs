@@ -385,7 +385,10 @@ impl Run {
         let file = matches!(self.explore.input, Input::Files(_));
         let signals = self.signals.clone();
         let limit = if file && self.signalled.is_none() { None } else { Some(EXPORT) };
-        self.opened.engine.finish_export(limit, &mut || signals.try_iter().any(|s| matches!(s, Signal::End(_))));
+        let mut stopped = || signals.try_iter().any(|signal| matches!(signal, Signal::End(_)));
+        if let Err(error) = self.opened.engine.finish_export(limit, &mut stopped) {
+            self.failure.get_or_insert(Failure::usage(error.to_string()));
+        }
     }
 
     fn print_the_end(&mut self) {

@@ -216,17 +216,12 @@ pub(crate) fn files(
                 progress.push(replay.progress());
                 captures.push(Box::new(replay) as Box<dyn EventSource>);
             }
-            Input::Table(_) if exports => {
-                return Err(Failure::usage(format!(
-                    "{name} holds rows: --otlp and --metrics-listen export the exchanges of captures and recordings
-
-\
-                     try: the capture or .events file that the rows came from"
-                )));
-            }
             Input::Table(table) => {
                 tables = true;
-                let manifest = read_table(path, table, everything, keep, engine.store())?
+                if exports {
+                    engine.keep_everything();
+                }
+                let manifest = read_table(path, table, everything || exports, keep, engine.store())?
                     .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
                 // It was watched for longer than from the first row to the last.
                 let members = manifest.iter().flat_map(|manifest| manifest.members.iter());
@@ -236,6 +231,9 @@ pub(crate) fn files(
         }
     }
     engine.loaded();
+    if tables && exports {
+        engine.export_read_rows()?;
+    }
     let mut bar = Bar::start(progress);
     // Rows of tables come in order of time, between those of the captures.
     if captures.len() > 1 || (tables && !captures.is_empty()) {
