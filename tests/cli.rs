@@ -564,3 +564,32 @@ fn a_snapshot_gives_the_same_rows_again() {
     );
     explore(&["--read", RECORDING, "--snapshot", name, "--force"]).run().code(0);
 }
+
+/// However long, deep or foreign a query is: an error that says so, and no crash.
+#[test]
+fn a_query_without_measure_is_an_error() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = tempfile::tempdir().unwrap();
+    let run = |query: Vec<u8>, expected: &str| {
+        // One argument holds 128 KiB at most; a configuration file more.
+        let ended = if query.len() < 100_000 {
+            explore(&["--read", RECORDING, "-q"]).argument(std::ffi::OsString::from_vec(query)).run()
+        } else {
+            let config = folder.path().join("explore.toml");
+            std::fs::write(&config, format!("query = {:?}", String::from_utf8(query).unwrap())).unwrap();
+            explore(&["--read", RECORDING, "--config", config.to_str().unwrap()]).run()
+        };
+        ended.code(2);
+        assert!(ended.stderr.contains(expected) && ended.stdout.is_empty(), "{expected}: {}", ended.stderr);
+        assert!(ended.stderr.len() < 10_000, "{} bytes of message", ended.stderr.len());
+    };
+    run(format!("http where status = {}", "1".repeat(1 << 20)).into_bytes(), "1048596 bytes long");
+    run(format!("http where path = '{}", "é".repeat(40_000)).into_bytes(), "has no partner");
+    run(format!("http where {}status{} = 1", "(".repeat(10_000), ")".repeat(10_000)).into_bytes(), "nested too deeply");
+    run(format!("http where {}error", "not ".repeat(10_000)).into_bytes(), "nested too deeply");
+    run(format!("http{}", " | join (http".repeat(5_000)).into_bytes(), "nested too deeply");
+    run(format!("http where {}1 = 1", "1 + ".repeat(20_000)).into_bytes(), "too many operators");
+    run(format!("http where {}", "[".repeat(10_000)).into_bytes(), "^");
+    run(b"http where path = '\xff\xfe'".to_vec(), "UTF-8");
+    run(b"\xc3".to_vec(), "UTF-8");
+}

@@ -73,7 +73,7 @@ impl QueryError {
     #[must_use]
     pub fn render(&self, text: &str, width: usize, color: bool) -> String {
         let paint = |code: &str, text: &str| if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
-        let mut drawn = format!("{}: {}\n", paint("1;31", "error"), escape(&self.message));
+        let mut drawn = format!("{}: {}\n", paint("1;31", "error"), shortened(&escape(&self.message)));
         if let Some(span) = self.span {
             let (number, line, column, length) = excerpt(text, span);
             let gutter = number.to_string();
@@ -89,12 +89,22 @@ impl QueryError {
             }
         }
         for hint in &self.hints {
-            let lines = wrapped(&escape(hint), width.saturating_sub(8).max(20));
+            let lines = wrapped(&shortened(&escape(hint)), width.saturating_sub(8).max(20));
             drawn.push_str(&format!("  {} {}\n", paint("1;36", "help:"), lines.join("\n        ")));
         }
         drawn
     }
 }
+
+/// Words of the query in a message may be of any length.
+fn shortened(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(LONGEST).collect();
+    if chars.next().is_some() { start + "…" } else { start }
+}
+
+/// Characters of a message or a hint.
+const LONGEST: usize = 1000;
 
 /// `text` in lines of at most `width`, broken at spaces.
 fn wrapped(text: &str, width: usize) -> Vec<String> {

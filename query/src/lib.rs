@@ -35,4 +35,6 @@ pub use table::{OutputColumn, Table, Value};
 pub use types::Type;
 
 #[doc(hidden)]
+pub mod fuzz;
+#[doc(hidden)]
 pub mod generate;

@@ -44,6 +44,12 @@ impl Program {
         self
     }
 
+    /// With one more argument, which need not be text.
+    pub(crate) fn argument(mut self, argument: std::ffi::OsString) -> Self {
+        self.0.arg(argument);
+        self
+    }
+
     /// The command itself.
     pub(crate) fn command(self) -> Command {
         self.0

@@ -152,9 +152,16 @@ pub(super) fn at(path: &Path, config: &Config, offset: usize, message: &str) -> 
     let before = config.text.get(..offset).unwrap_or(&config.text);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count();
-    let shown = config.text.lines().nth(line - 1).unwrap_or_default();
-    format!("{}:{line}:{}: {message}\n  {shown}\n  {:column$}^", path.display(), column + 1, "",)
+    let whole = config.text.lines().nth(line - 1).unwrap_or_default();
+    // Of a very long line only what is around the place.
+    let from = if whole.len() > LONGEST { column.saturating_sub(LONGEST / 2) } else { 0 };
+    let shown: String = whole.chars().skip(from).take(LONGEST).collect();
+    let caret = column - from;
+    format!("{}:{line}:{}: {message}\n  {shown}\n  {:caret$}^", path.display(), column + 1, "",)
 }
+
+/// Characters of a line that are shown.
+const LONGEST: usize = 160;
 
 #[cfg(test)]
 mod tests {

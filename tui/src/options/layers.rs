@@ -151,7 +151,15 @@ fn check(tokens: &[OsString], place: &dyn Fn(&str) -> String) -> Result<(), Wron
 fn wrong_text(cli: &Cli) -> Option<String> {
     let ExploreArgs { route, ignore_route, query, .. } = &cli.explore;
     let mut patterns = route.iter().chain(ignore_route);
-    let pattern = patterns.find_map(|text| Some(format!("`{text}`: {}", Pattern::parse(text).err()?.what)));
-    let query = || query.as_deref().and_then(|text| Some(format!("`{text}`: {}", query::Query::parse(text).err()?)));
+    let pattern = patterns.find_map(|text| Some(format!("`{}`: {}", start(text), Pattern::parse(text).err()?.what)));
+    let query = query.as_deref();
+    let query = || query.and_then(|text| Some(format!("`{}`: {}", start(text), query::Query::parse(text).err()?)));
     pattern.or_else(query)
+}
+
+/// As much of `text` as a message has room for.
+fn start(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(80).collect();
+    if chars.next().is_some() { start + "…" } else { start }
 }

@@ -38,6 +38,9 @@ pub(super) fn text(rest: &str, at: usize, quote: char) -> Result<(Kind, usize), 
 /// Where the missing quote probably belongs.
 fn closing(rest: &str, quote: char) -> String {
     let word: String = rest.chars().skip(1).take_while(|c| !c.is_whitespace() && *c != '|' && *c != ')').collect();
+    if word.len() > 80 {
+        return format!("close it where the text ends; a {quote} inside is written `\\{quote}`");
+    }
     format!("close it: `{quote}{word}{quote}`; a {quote} inside is written `\\{quote}`")
 }
 
