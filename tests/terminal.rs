@@ -1,6 +1,9 @@
 //! The screens in a real terminal (tmux): a small investigation by keys, and what is left of it afterwards.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+#[path = "terminal/shells.rs"]
+mod shells;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

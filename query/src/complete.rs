@@ -42,11 +42,20 @@ pub fn complete(text: &str, cursor: usize) -> Vec<Completion> {
     let before = text.get(..cursor).unwrap_or(text);
     let start = before.trim_end_matches(is_word).len();
     let (head, partial) = before.split_at(start);
-    // An open quote: what is typed is text.
-    let Ok(found) = tokens(head) else { return Vec::new() };
+    let Ok(found) = tokens(head) else { return inside_quotes(before) };
     let place = Place::of(head, &found);
     let replace = Span::new(start, start.saturating_add(partial.len()));
     rank(place.candidates(), partial, replace)
+}
+
+/// A text is begun: one that the column can have.
+fn inside_quotes(before: &str) -> Vec<Completion> {
+    let start = before.rfind(['\'', '"']).unwrap_or(before.len());
+    let (head, partial) = before.split_at(start);
+    let Ok(found) = tokens(head) else { return Vec::new() };
+    let mut values = Place::of(head, &found).candidates();
+    values.retain(|candidate| candidate.kind == CompletionKind::Value && candidate.text.starts_with('\''));
+    rank(values, partial, Span::new(start, before.len()))
 }
 
 fn is_word(c: char) -> bool {
@@ -66,7 +75,7 @@ fn candidate(text: &str, kind: CompletionKind, detail: &str) -> Candidate {
 
 /// Those that begin with what is typed, then those that contain it.
 fn rank(candidates: Vec<Candidate>, partial: &str, replace: Span) -> Vec<Completion> {
-    let typed = partial.to_lowercase();
+    let typed = partial.trim_start_matches(['\'', '"']).to_lowercase();
     let fits = |candidate: &Candidate| {
         let name = candidate.text.trim_start_matches('\'').to_lowercase();
         match (name.starts_with(&typed), name.contains(&typed)) {
@@ -337,6 +346,8 @@ mod tests {
         check("http where status ", &["=", "!=", ">"]);
         check("http where status = ", &["5xx", "4xx"]);
         check("http where method = 'GET' ", &["and", "or", "|"]);
+        check("http where method = 'pa", &["'PATCH'"]);
+        check("http where path = 'pa", &[]);
         check("http where method = 'GET' and pa", &["path", "parent"]);
         check("http where error a", &["and"]);
         check("http | summarize p9", &["p90(", "p95(", "p99("]);

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod completion;
 mod demo;
 mod diff;
 mod doctor;
@@ -59,6 +60,7 @@ fn invoke(invocation: Invocation) -> Result<u8, Failure> {
         Invocation::Schema { table, json } => reference::schema(table.as_deref(), json),
         Invocation::Diff { a, b, by, json } => diff::diff(&a, &b, &by, json),
         Invocation::Completions(shell) => reference::completions(shell),
+        Invocation::Complete { shell, line, listing } => completion::print(shell, &line, listing),
         Invocation::Man => reference::man(),
         Invocation::Held(command) => run::held(&command),
         Invocation::DemoPart { part, seed, peers } => demo::part(&part, seed, &peers),

@@ -71,8 +71,51 @@ fn as_text(table: &Table) -> String {
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "explore", &mut script);
-    output::data(&String::from_utf8_lossy(&script)).map(|()| 0)
+    output::data(&with_queries(shell, &String::from_utf8_lossy(&script))).map(|()| 0)
 }
+
+/// The script, with queries completed by this program.
+fn with_queries(shell: clap_complete::Shell, script: &str) -> String {
+    match shell {
+        clap_complete::Shell::Bash => format!("{script}\n{BASH}"),
+        clap_complete::Shell::Zsh => {
+            let (first, rest) = script.split_once('\n').unwrap_or((script, ""));
+            format!("{first}\n\n{ZSH}{}", rest.replace(":QUERY:_default", ":QUERY:_explore_query"))
+        }
+        clap_complete::Shell::Fish => format!("{script}\n{FISH}"),
+        _ => script.to_owned(),
+    }
+}
+
+/// Asks first whether the cursor is in a query.
+const BASH: &str = r#"_explore_or_query() {
+    local found listing=()
+    [[ $COMP_TYPE == 63 ]] && listing=(--listing)
+    if found=$("${COMP_WORDS[0]/#\~/$HOME}" __complete bash "${listing[@]}" -- "${COMP_LINE:0:COMP_POINT}" 2>/dev/null); then
+        compopt +o default +o bashdefault
+        COMPREPLY=()
+        [[ -z $found ]] || mapfile -t COMPREPLY <<<"$found"
+    else
+        _explore "$@"
+    fi
+}
+complete -F _explore_or_query -o nosort -o bashdefault -o default explore
+"#;
+
+const ZSH: &str = r#"_explore_query() {
+    local -a queries labels
+    local query label
+    while IFS=$'\t' read -r query label; do
+        queries+=("$query")
+        labels+=("$label")
+    done < <(${~words[1]} __complete zsh -- "$QIPREFIX$PREFIX" 2>/dev/null)
+    compadd -U -S '' -l -d labels -a queries
+}
+
+"#;
+
+const FISH: &str = r#"complete -c explore -s q -l query -x -k -a '(set -l words (commandline -opc); command $words[1] __complete fish -- (commandline -ct) 2>/dev/null)'
+"#;
 
 /// `explore man`.
 ///

@@ -71,6 +71,18 @@ pub(crate) enum Command {
     },
     /// Print the manual page (roff)
     Man,
+    /// What could stand at the cursor: asked by the completion scripts.
+    #[command(hide = true, name = "__complete")]
+    Complete {
+        /// Who asks
+        shell: clap_complete::Shell,
+        /// The command line (bash) or the word, as far as the cursor
+        #[arg(allow_hyphen_values = true)]
+        line: String,
+        /// Only to be listed
+        #[arg(long)]
+        listing: bool,
+    },
     /// Waits to be continued, then becomes COMMAND.
     #[command(hide = true, name = "__held")]
     Held {

@@ -28,6 +28,15 @@ pub(crate) enum Invocation {
     Diff { a: PathBuf, b: PathBuf, by: Vec<String>, json: bool },
     /// `explore completions`.
     Completions(clap_complete::Shell),
+    /// What could stand at a shell's cursor.
+    Complete {
+        /// Who asks.
+        shell: clap_complete::Shell,
+        /// As far as the cursor.
+        line: String,
+        /// Only to be listed.
+        listing: bool,
+    },
     /// `explore man`.
     Man,
     /// Wait to be continued, then become this command.
@@ -177,6 +186,7 @@ pub(super) fn resolve(
         Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
         Some(Command::Diff { a, b, by, json }) => Invocation::Diff { a, b, by, json },
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
+        Some(Command::Complete { shell, line, listing }) => Invocation::Complete { shell, line, listing },
         Some(Command::Man) => Invocation::Man,
         Some(Command::Held { command }) => Invocation::Held(command),
         Some(Command::DemoPart { part, seed, peer }) => Invocation::DemoPart { part, seed, peers: peer },

@@ -89,7 +89,12 @@ fn refresh_bar(bar: &mut QueryBar) {
     let text = bar.editor.text();
     bar.error = if text.trim().is_empty() { None } else { query::Query::parse(text).err() };
     bar.completions = values::completions(text, bar.editor.cursor(), &bar.seen.1);
-    bar.completions.extend(query::complete(text, bar.editor.cursor()));
+    for completion in query::complete(text, bar.editor.cursor()) {
+        // What was seen says more than what is usual.
+        if !bar.completions.iter().any(|seen| seen.text.trim() == completion.text) {
+            bar.completions.push(completion);
+        }
+    }
     bar.completions.truncate(MOST_COMPLETIONS);
     bar.chosen = 0;
 }
