@@ -5,6 +5,7 @@ mod busy;
 mod clients;
 mod crossing;
 mod early;
+mod java;
 mod libraries;
 mod nginx;
 mod pgsql;

@@ -132,7 +132,7 @@ fn check_script(program: &Path, name: &str, arguments: &[&str], source: &str, ve
 
 /// A server in clear and inside TLS: both are what it logged, and they are the same.
 #[track_caller]
-fn check(source: &str, versions: &[u8], command: impl Fn() -> Command) {
+pub(super) fn check(source: &str, versions: &[u8], command: impl Fn() -> Command) {
     let certificate = Certificate::new();
     let clear = serve(command(), versions, None);
     assert!(clear.rows.iter().all(|row| row["tls"] == false && row["source"] == "socket"));
