@@ -39,6 +39,8 @@ pub enum Call {
     ReadCounted,
     /// As `ReadCounted`, for `write`.
     WriteCounted,
+    /// `ssize_t sendfile(handle, file, …)`: as `Write`, but the bytes are in no buffer.
+    SendFile,
     /// `crypto/tls.(*Conn).Read`: register ABI, the result's first word is the number of bytes.
     GoRead,
     /// As `GoRead`, for `Write`.

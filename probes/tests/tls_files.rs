@@ -26,7 +26,9 @@ fn shared(name: &str) -> PathBuf {
 fn openssl_is_hooked_at_the_inner_functions() {
     let library = inspect(&shared("libssl.so.3")).unwrap();
     assert_eq!(library.source, Source::OpenSsl);
-    assert_eq!(calls(&library), [Call::ReadCounted, Call::WriteCounted, Call::Handshake, Call::Handshake, Call::Free]);
+    let expected =
+        [Call::ReadCounted, Call::WriteCounted, Call::SendFile, Call::Handshake, Call::Handshake, Call::Free];
+    assert_eq!(calls(&library), expected);
     assert_eq!(library.build_id.unwrap().len(), 40);
 }
 
@@ -51,48 +53,65 @@ fn node_brings_its_own_openssl() {
     assert!(library.version.as_deref().unwrap().contains(version), "{:?} {version}", library.version);
 }
 
-/// Of a line of a disassembly.
-fn address_of(line: &str) -> Option<u64> {
-    u64::from_str_radix(line.trim_start().split_once(":\t")?.0, 16).ok()
-}
-
-/// The same functions and returns in a stripped Go program; objdump counts the `ret`s.
-#[test]
-#[ignore = "needs Go (tests/install)"]
-fn go_programs_are_read_by_their_function_table() {
-    let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("main.go");
+/// Builds a Go program that reads and writes over TLS, for another architecture too.
+fn go_program(folder: &Path, architecture: &str, flags: &str) -> PathBuf {
+    let (source, binary) = (folder.join("main.go"), folder.join(format!("{architecture}{flags}")));
     let program = "package main\nimport \"crypto/tls\"\nfunc main() { c, e := tls.Dial(\"tcp\", \"x:1\", nil); \
                    if e == nil { c.Write(nil); c.Read(nil) } }\n";
     std::fs::write(&source, program).unwrap();
-    let build = |name: &str, flags: &str| {
-        let binary = folder.path().join(name);
-        let go = Path::new(&std::env::var("EXPLORE_TEST_TOOLS").unwrap()).join("bin/go");
-        let mut command = Command::new(go);
-        command.args(["build", &format!("-ldflags={flags}"), "-o", binary.to_str().unwrap(), source.to_str().unwrap()]);
-        let built = command.env("GOCACHE", std::env::temp_dir().join("explore-go-cache")).output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        binary
-    };
-    let plain = build("plain", "");
-    let stripped = build("stripped", "-s -w");
-    let library = inspect(&plain).unwrap();
-    assert_eq!(library.source, Source::Go);
-    assert!(library.version.clone().unwrap().starts_with("go1."));
-    for hook in &library.hooks {
-        let disassemble = format!("--disassemble={}", hook.symbol);
-        let text = output("objdump", &["-d", "--no-show-raw-insn", &disassemble, plain.to_str().unwrap()]);
-        let returns = text.lines().filter(|line| line.trim_end().ends_with("\tret")).count();
-        let Exit::Instructions(found) = &hook.exit else { panic!("{hook:?}") };
-        assert_eq!(found.len(), returns, "{}", hook.symbol);
-        // The jump for more stack, not the dearer comparison before it.
-        let jumps: Vec<u64> = text.lines().filter(|line| line.contains("\tjbe ")).filter_map(address_of).collect();
-        let start = text.lines().find_map(address_of).unwrap();
-        assert!(jumps.contains(&(start + hook.entry - hook.start)) && hook.entry > hook.start, "{hook:?}\n{text}");
+    let mut command = Command::new(go());
+    command.args(["build", &format!("-ldflags={flags}"), "-o", binary.to_str().unwrap(), source.to_str().unwrap()]);
+    command
+        .env("GOCACHE", std::env::temp_dir().join("explore-go-cache"))
+        .envs([("GOARCH", architecture), ("CGO_ENABLED", "0")]);
+    let built = command.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    binary
+}
+
+fn go() -> PathBuf {
+    Path::new(&std::env::var("EXPLORE_TEST_TOOLS").unwrap()).join("bin/go")
+}
+
+/// Functions and returns in Go programs for both architectures, stripped or not, are those of Go's own disassembler.
+#[test]
+#[ignore = "needs Go (tests/install)"]
+fn go_programs_are_read_by_their_function_table() {
+    // Go's names of the jump for more stack and of the return.
+    for (architecture, jump) in [("amd64", "JBE"), ("arm64", "BLS")] {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = go_program(folder.path(), architecture, "");
+        let library = inspect(&plain).unwrap();
+        assert_eq!((library.source, calls(&library).len()), (Source::Go, 2));
+        assert!(library.version.clone().unwrap().starts_with("go1."));
+        for hook in &library.hooks {
+            let pattern = format!("^{}$", hook.symbol.replace("(*Conn)", r"\(\*Conn\)"));
+            let text = output(go().to_str().unwrap(), &["tool", "objdump", "-s", &pattern, plain.to_str().unwrap()]);
+            // FILE:LINE ADDRESS BYTES INSTRUCTION …
+            let lines = text.lines().skip(1).filter_map(|line| {
+                let mut words = line.split_whitespace().skip(1);
+                let address = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+                Some((address, words.nth(1)?.to_owned()))
+            });
+            let lines: Vec<(u64, String)> = lines.collect();
+            let start = lines[0].0;
+            let places = |name: &str| -> Vec<u64> {
+                lines.iter().filter(|(_, found)| found == name).map(|(address, _)| address - start).collect()
+            };
+            let Exit::Instructions(found) = &hook.exit else { panic!("{hook:?}") };
+            let found: Vec<u64> = found.iter().map(|offset| offset - hook.start).collect();
+            assert_eq!(found, places("RET"), "{}\n{text}", hook.symbol);
+            assert!(!found.is_empty());
+            // The jump for more stack, not the comparison before it.
+            assert_eq!(hook.entry - hook.start, places(jump)[0], "{hook:?}\n{text}");
+        }
+        let stripped = inspect(&go_program(folder.path(), architecture, "-s -w")).unwrap();
+        let widths = |library: &Library| -> Vec<_> {
+            let of = |exit: &Exit| matches!(exit, Exit::Instructions(places) if !places.is_empty());
+            library.hooks.iter().map(|hook| (hook.symbol, hook.entry - hook.start, of(&hook.exit))).collect()
+        };
+        assert_eq!(widths(&stripped), widths(&library));
     }
-    let stripped = inspect(&stripped).unwrap();
-    assert_eq!(calls(&stripped), calls(&library));
-    assert_eq!(calls(&library).len(), 2);
 }
 
 /// grpcio's own extension.

@@ -38,6 +38,7 @@ pub struct Strand {
 #[derive(Clone, Copy)]
 pub struct Call {
     handle: u64,
+    /// 0: the bytes are in no memory of the process.
     buffer: u64,
     /// Where the number of bytes will be written; 0: it is the result.
     count: u64,
@@ -137,6 +138,16 @@ pub fn ssl_write_counted(ctx: ProbeContext) -> u32 {
     enter_c(&ctx, action::WRITE, family::SSL, true)
 }
 
+/// `SSL_sendfile(handle, file, offset, length, flags)`: what kernel TLS sends without the library seeing a byte.
+#[uprobe]
+pub fn ssl_sendfile(ctx: ProbeContext) -> u32 {
+    let strand = Strand { process: bpf_get_current_pid_tgid(), goroutine: 0 };
+    let handle = ctx.arg::<u64>(0).unwrap_or(0);
+    let (action, family) = (action::WRITE, family::SSL);
+    enter(&strand, Call { handle, buffer: 0, count: 0, time: 0, conn: 0, action, family, skip: 0 });
+    0
+}
+
 /// `SSL_do_handshake(handle)`: its reads and writes tell the connection before the first byte of plaintext.
 #[uprobe]
 pub fn ssl_handshake(ctx: ProbeContext) -> u32 {
@@ -196,7 +207,15 @@ pub fn gnutls_handshake(ctx: ProbeContext) -> u32 {
 pub fn tls_return(ctx: RetProbeContext) -> u32 {
     let id = bpf_get_current_pid_tgid();
     let strand = Strand { process: id, goroutine: 0 };
-    leave(&strand, ctx.ret::<i64>());
+    leave::<true>(&strand, ctx.ret::<i64>());
+    0
+}
+
+/// The way out of [`ssl_sendfile`].
+#[uretprobe]
+pub fn sendfile_return(ctx: RetProbeContext) -> u32 {
+    let strand = Strand { process: bpf_get_current_pid_tgid(), goroutine: 0 };
+    leave::<false>(&strand, ctx.ret::<i64>());
     0
 }
 
@@ -225,7 +244,7 @@ pub fn go_write(ctx: ProbeContext) -> u32 {
 #[uprobe]
 pub fn go_return(ctx: ProbeContext) -> u32 {
     let strand = Strand { process: bpf_get_current_pid_tgid() >> 32, goroutine: go_goroutine(&ctx) };
-    leave(&strand, go_result(&ctx));
+    leave::<true>(&strand, go_result(&ctx));
     0
 }
 
@@ -296,7 +315,7 @@ const CHUNKS: u64 = 2;
 
 #[inline(always)]
 fn tell_chunks(told: &mut Told, call: &Call, bytes: u64) {
-    let (mut skip, mut left) = (call.skip, bytes);
+    let (mut skip, mut left, mut position) = (call.skip, bytes, told.header.position);
     for index in 0..CHUNKS {
         let [buffer, len] = read_user::<[u64; 2]>(call.buffer + index * 16).unwrap_or([0; 2]);
         let passed = if skip < len { skip } else { len };
@@ -304,13 +323,17 @@ fn tell_chunks(told: &mut Told, call: &Call, bytes: u64) {
         let rest = if index < call.count { len - passed } else { 0 };
         let len = if rest < left { rest } else { left };
         if len > 0 {
+            told.header.position = position;
             told.header.len = len;
             tell_chunk(told, buffer + passed);
-            told.header.position += len;
+            // A fault was that chunk's.
+            told.header.flags = flag::SENT;
+            position += len;
             left -= len;
         }
     }
     if left > 0 {
+        told.header.position = position;
         told.header.len = left;
         told.header.captured = 0;
         deliver_value(told);
@@ -441,8 +464,9 @@ fn enter(strand: &Strand, call: Call) {
     }
 }
 
+/// `BYTES`: there is a buffer with them; else only their number is told.
 #[inline(always)]
-fn leave(strand: &Strand, result: i64) {
+fn leave<const BYTES: bool>(strand: &Strand, result: i64) {
     // SAFETY: only this strand uses its entry.
     let Some(call) = (unsafe { TLS_CALLS.get(strand) }).copied() else { return };
     let _ = TLS_CALLS.remove(strand);
@@ -480,7 +504,11 @@ fn leave(strand: &Strand, result: i64) {
     }
     told.plain =
         Decrypted { handle: call.handle, task: strand.goroutine, epoch: handle.epoch, family: call.family, padding: 0 };
-    tell(&mut told, call.buffer);
+    if BYTES {
+        tell(&mut told, call.buffer);
+    } else {
+        deliver_value(&told);
+    }
 }
 
 #[inline(always)]

@@ -75,6 +75,8 @@ struct Process {
     hooked: bool,
     told: Option<TlsStatus>,
     looked: Option<Instant>,
+    /// It has spoken TLS since then: the next look is due.
+    again: bool,
 }
 
 impl Plaintext {
@@ -134,10 +136,14 @@ impl Plaintext {
 
     /// A process sent or received what looks like TLS records.
     pub(super) fn speaks_tls(&mut self, pid: u32) {
-        let Some(process) = self.processes.get(&pid) else { return };
-        if !process.hooked && process.looked.is_none_or(|looked| looked.elapsed() >= AGAIN) {
-            self.due.insert((Instant::now(), pid), ());
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        if process.hooked || process.again {
+            return;
         }
+        process.again = true;
+        let now = Instant::now();
+        let next = process.looked.map_or(now, |looked| now.max(looked + AGAIN));
+        self.due.insert((next, pid), ());
     }
 
     /// Does the looks that are due. Gives what is to be told of processes.
@@ -200,7 +206,8 @@ impl Plaintext {
 
     /// Looks at a process's files. Gives its status if that is news.
     fn look_at(&mut self, pid: u32, programs: &mut Programs) -> Option<TlsStatus> {
-        self.processes.get_mut(&pid)?.looked = Some(Instant::now());
+        let process = self.processes.get_mut(&pid)?;
+        (process.looked, process.again) = (Some(Instant::now()), false);
         let files = match mapped::executables(pid) {
             Ok(files) => files,
             // It is gone: nothing to tell.
@@ -212,8 +219,7 @@ impl Plaintext {
         };
         let mut status = without("no library found");
         let (mut hooked, mut openssl) = (false, false);
-        let crypto = files.iter().find(|file| file.is_libcrypto()).map(|file| file.open.clone());
-        for file in files {
+        for file in &files {
             let id = (file.device, file.inode);
             let name = file.path.to_string_lossy().into_owned();
             let known = self.file(id, &file.open, &name, programs);
@@ -224,7 +230,7 @@ impl Plaintext {
                     let source = found.library.source;
                     if matches!(source, Source::OpenSsl | Source::BoringSsl) && !openssl {
                         openssl = true;
-                        status = found.status(crypto.as_deref());
+                        status = found.status(mapped::libcrypto(file, &files));
                     } else if !hooked {
                         status = found.status(None);
                     }
@@ -293,6 +299,7 @@ impl Hooked {
             let sites: Vec<(&'static str, u64)> = match &hook.exit {
                 Exit::None => Vec::new(),
                 Exit::Return if hook.call == Call::RustlsWrite => vec![("rustls_return", hook.entry)],
+                Exit::Return if hook.call == Call::SendFile => vec![("sendfile_return", hook.entry)],
                 Exit::Return => vec![("tls_return", hook.entry)],
                 Exit::Instructions(offsets) => offsets.iter().map(|offset| ("go_return", *offset)).collect(),
             };
@@ -336,6 +343,7 @@ fn entry_program(source: Source, call: Call) -> &'static str {
         (_, Call::Write) => "ssl_write",
         (_, Call::ReadCounted) => "ssl_read_counted",
         (_, Call::WriteCounted) => "ssl_write_counted",
+        (_, Call::SendFile) => "ssl_sendfile",
         (_, Call::Handshake) => "ssl_handshake",
         (_, Call::RustlsRead) => "rustls_read",
         (_, Call::RustlsWrite) => "rustls_write",

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::Path;
 
 use object::read::{ReadCache, ReadRef};
-use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
+use object::{Architecture, Object, ObjectSection, ObjectSegment, ObjectSymbol};
+
+use crate::tls::sites::Machine;
 
 /// Longest function whose code is looked at.
 const LONGEST_FUNCTION: u64 = 1 << 16;
@@ -14,6 +16,7 @@ const LONGEST_FUNCTION: u64 = 1 << 16;
 pub struct Image<'data> {
     elf: object::File<'data, &'data ReadCache<File>>,
     segments: Vec<Segment>,
+    machine: Machine,
 }
 
 /// A loaded part of the file.
@@ -45,15 +48,26 @@ impl<'data> Image<'data> {
     /// Reads the headers.
     ///
     /// # Errors
-    /// When the file is no ELF file for this architecture.
+    /// When the file is no ELF file for an architecture that explore knows.
     pub fn parse(data: &'data ReadCache<File>) -> Result<Self, String> {
         let elf = object::File::parse(data).map_err(|error| format!("no ELF file: {error}"))?;
+        let machine = match elf.architecture() {
+            Architecture::X86_64 => Machine::X86_64,
+            Architecture::Aarch64 => Machine::Aarch64,
+            other => return Err(format!("code for {other:?}")),
+        };
         let segments = elf.segments().map(|segment| {
             let (offset, len) = segment.file_range();
             Segment { address: segment.address(), offset, len }
         });
         let segments = segments.collect();
-        Ok(Self { elf, segments })
+        Ok(Self { elf, segments, machine })
+    }
+
+    /// What its code is for.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.machine
     }
 
     /// The functions of these names, from the dynamic and the full symbol table.

@@ -27,7 +27,7 @@ impl Library {
     pub fn version_with(&self, crypto: Option<&Path>) -> Option<String> {
         let beside = || {
             let data = open(crypto?).ok()?;
-            Image::parse(&data).ok()?.version("OpenSSL ")
+            versions(&Image::parse(&data).ok()?)
         };
         let build_id = || self.build_id.as_ref().map(|id| format!("build id {id}"));
         self.version.clone().or_else(beside).or_else(build_id)
@@ -47,11 +47,13 @@ pub enum Refusal {
     Unreadable(String),
 }
 
-const OPENSSL: [(&str, Call); 7] = [
+const OPENSSL: [(&str, Call); 8] = [
     ("SSL_read", Call::Read),
     ("SSL_write", Call::Write),
     ("SSL_read_ex", Call::ReadCounted),
     ("SSL_write_ex", Call::WriteCounted),
+    // Over kernel TLS only, since 3.0.
+    ("SSL_sendfile", Call::SendFile),
     ("SSL_do_handshake", Call::Handshake),
     // Takes the records of the other side's farewell, which would otherwise be taken for the next connection's.
     ("SSL_shutdown", Call::Handshake),
@@ -121,10 +123,11 @@ fn not_read(image: &Image<'_>) -> Option<&'static str> {
 }
 
 fn openssl(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Result<Library, Refusal> {
-    let boring = image.has_symbol(|name| {
-        name.contains("BORINGSSL") || name.starts_with("AWSLC_") || name == "SSL_CTX_set_grease_enabled"
-    });
-    let version = ["OpenSSL ", "LibreSSL ", "AWS-LC "].iter().find_map(|prefix| image.version(prefix));
+    let version = versions(image);
+    let boring = version.as_ref().is_some_and(|version| version.starts_with("AWS-LC "))
+        || image.has_symbol(|name| {
+            name.contains("BORINGSSL") || name.starts_with("AWSLC_") || name == "SSL_CTX_set_grease_enabled"
+        });
     let mut hooks = Vec::new();
     for (names, inner) in
         [(["SSL_read", "SSL_read_ex"], Call::ReadCounted), (["SSL_write", "SSL_write_ex"], Call::WriteCounted)]
@@ -139,9 +142,14 @@ fn openssl(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Re
             ),
         }
     }
-    let rest = OPENSSL.iter().filter(|(_, call)| matches!(call, Call::Handshake | Call::Free));
+    let rest = OPENSSL.iter().filter(|(_, call)| matches!(call, Call::SendFile | Call::Handshake | Call::Free));
     hooks.extend(rest.filter_map(|(name, call)| hook(image, name, *call, *functions.get(name)?)));
     library(image, if boring { Source::BoringSsl } else { Source::OpenSsl }, version, hooks)
+}
+
+/// As OpenSSL and its descendants name themselves.
+fn versions(image: &Image<'_>) -> Option<String> {
+    ["OpenSSL ", "LibreSSL ", "AWS-LC "].iter().find_map(|prefix| image.version(prefix))
 }
 
 /// The function that both wrappers of a direction call, if it is cheap to hook.
@@ -152,10 +160,10 @@ fn inner_function(
 ) -> Option<u64> {
     let [plain, counted] = names.map(|name| {
         let function = *functions.get(name)?;
-        sites::inner_call(&image.code(function)?, function.address)
+        sites::inner_call(image.machine(), &image.code(function)?, function.address)
     });
     let inner = plain.filter(|inner| counted == Some(*inner))?;
-    sites::is_emulated(&image.bytes(inner, 16)?, inner).then_some(inner)
+    sites::is_emulated(image.machine(), &image.bytes(inner, 16)?, inner).then_some(inner)
 }
 
 fn gnutls(image: &Image<'_>, functions: &HashMap<&'static str, Function>) -> Result<Library, Refusal> {
@@ -177,8 +185,8 @@ fn go(image: &Image<'_>, version: String) -> Result<Library, Refusal> {
         let start = image.file_offset(function.address)?;
         let code = image.code(function)?;
         let place = |offset| start.saturating_add(offset);
-        let entry = place(sites::stack_check(&code, function.address).unwrap_or(0));
-        let returns = sites::returns(&code, function.address)?.into_iter().map(place).collect();
+        let entry = place(sites::stack_check(image.machine(), &code, function.address).unwrap_or(0));
+        let returns = sites::returns(image.machine(), &code, function.address)?.into_iter().map(place).collect();
         Some(Hook { symbol: name, call, start, entry, exit: Exit::Instructions(returns) })
     });
     library(image, Source::Go, Some(version), hooks.collect())

@@ -24,10 +24,18 @@ pub struct Mapped {
 
 impl Mapped {
     /// OpenSSL's other half, which names the version of both.
-    #[must_use]
-    pub fn is_libcrypto(&self) -> bool {
-        self.path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("libcrypto"))
+    fn is_libcrypto(&self) -> bool {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("lib") && name.contains("crypto"))
     }
+}
+
+/// The other half of `library` among all files of a process: the one in its folder, where there are several.
+#[must_use]
+pub fn libcrypto<'a>(library: &Mapped, files: &'a [Mapped]) -> Option<&'a Path> {
+    let all = || files.iter().filter(|file| file.is_libcrypto());
+    let beside = all().find(|file| file.path.parent() == library.path.parent());
+    beside.or_else(|| all().next()).map(|file| file.open.as_path())
 }
 
 /// Files with executable mappings in `pid`, each once; its own executable comes first.
@@ -86,6 +94,21 @@ fn without_deleted(path: &Path) -> (PathBuf, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_library_s_other_half_is_the_one_beside_it() {
+        let file = |path: &str| {
+            let path = PathBuf::from(path);
+            Mapped { open: path.clone(), path, device: 1, inode: 1, deleted: false }
+        };
+        let files =
+            ["/usr/lib/libcrypto.so.3", "/old/libcrypto-c1fa.so.1.0.2q", "/aws/libaws_lc_0_47_0_crypto.so"].map(file);
+        let half = |path: &str| libcrypto(&file(path), &files).map(|path| path.to_str().unwrap());
+        assert_eq!(half("/old/libssl-c0c2.so.1.0.2q"), Some("/old/libcrypto-c1fa.so.1.0.2q"));
+        assert_eq!(half("/aws/libaws_lc_0_47_0_ssl.so"), Some("/aws/libaws_lc_0_47_0_crypto.so"));
+        assert_eq!(half("/elsewhere/libssl.so.3"), Some("/usr/lib/libcrypto.so.3"));
+        assert_eq!(libcrypto(&file("/bin/x"), &[]), None);
+    }
 
     #[test]
     fn this_test_has_its_own_code_mapped() {

@@ -1,143 +1,58 @@
 //! Which instruction to hook, found by disassembly.
 //!
-//! A probe on an instruction that the kernel emulates (push of a register, nop, near call and jump) costs about 1 us, on any
-//! other 15 us in a virtual machine. OpenSSL 1.1.1 and later export thin wrappers around one inner function that takes
-//! `(ssl, buffer, length, &count)`; where all wrappers of a direction call the same one, and its first instruction is
-//! emulated, hooking that one is both cheaper and complete. Where this cannot be shown, the exported functions are hooked.
+//! A probe on an instruction that the kernel emulates costs about 1 us, on any other 15 us in a virtual machine (x86-64:
+//! push of a register, nop, near call and jump; aarch64: branches and `ret`). OpenSSL 1.1.1 and later export thin wrappers
+//! around one inner function that takes `(ssl, buffer, length, &count)`; where all wrappers of a direction call the same
+//! one, and its first instruction is emulated, hooking that one is both cheaper and complete. Where this cannot be shown,
+//! the exported functions are hooked.
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+mod aarch64;
+mod x86_64;
 
-/// Instructions of a function that are looked at for the inner call.
-const WRAPPER_LENGTH: usize = 24;
-
-/// The inner function that a wrapper calls with its own first two arguments untouched; null where the code is no wrapper.
-#[must_use]
-pub fn inner_call(code: &[u8], address: u64) -> Option<u64> {
-    for instruction in Decoder::with_ip(64, code, address, DecoderOptions::NONE).iter().take(WRAPPER_LENGTH) {
-        if instruction.is_invalid() {
-            return None;
-        }
-        if instruction.code() == Code::Call_rel32_64 {
-            return Some(instruction.near_branch_target());
-        }
-        match instruction.flow_control() {
-            // The check of a negative length branches away and does not come back.
-            FlowControl::Next | FlowControl::ConditionalBranch => {}
-            _ => return None,
-        }
-        if writes_handle_or_buffer(&instruction) {
-            return None;
-        }
-    }
-    None
+/// What the code is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// AMD64.
+    X86_64,
+    /// ARM64, little-endian.
+    Aarch64,
 }
 
-/// Whether the kernel emulates this first instruction under a probe (arch/x86/kernel/uprobes.c).
+/// The inner function that a wrapper calls with its own first two arguments untouched; null where the code is no
+/// wrapper. On aarch64 it is not looked for: functions there begin with nothing that the kernel emulates.
 #[must_use]
-pub fn is_emulated(code: &[u8], address: u64) -> bool {
-    let Some(first) = Decoder::with_ip(64, code, address, DecoderOptions::NONE).iter().next() else { return false };
-    match first.mnemonic() {
-        Mnemonic::Push => first.op0_kind() == OpKind::Register,
-        Mnemonic::Nop => true,
-        Mnemonic::Call | Mnemonic::Jmp => first.op0_kind() == OpKind::NearBranch64,
-        _ => first.is_jcc_short_or_near(),
+pub fn inner_call(machine: Machine, code: &[u8], address: u64) -> Option<u64> {
+    match machine {
+        Machine::X86_64 => x86_64::inner_call(code, address),
+        Machine::Aarch64 => None,
+    }
+}
+
+/// Whether the kernel emulates this first instruction under a probe.
+#[must_use]
+pub fn is_emulated(machine: Machine, code: &[u8], address: u64) -> bool {
+    match machine {
+        Machine::X86_64 => x86_64::is_emulated(code, address),
+        Machine::Aarch64 => false,
     }
 }
 
 /// Offset, from the function's start, of the jump by which a Go function asks for more stack: it is emulated, and the arguments
-/// are still where they were. Null where the function does not begin so (cmd/internal/obj/x86, `stacksplit`).
+/// are still where they were. Null where the function does not begin so.
 #[must_use]
-pub fn stack_check(code: &[u8], address: u64) -> Option<u64> {
-    let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
-    let jump = decoder.iter().take(3).find(|instruction| !is_stack_comparison(instruction))?;
-    jump.is_jcc_short_or_near().then(|| jump.ip().wrapping_sub(address))
-}
-
-/// `lea -N(%rsp),%r12` for a large frame, and the comparison with the goroutine's limit.
-fn is_stack_comparison(instruction: &Instruction) -> bool {
-    match instruction.mnemonic() {
-        Mnemonic::Lea => instruction.op0_register() == Register::R12,
-        Mnemonic::Cmp => instruction.memory_base() == Register::R14,
-        _ => false,
+pub fn stack_check(machine: Machine, code: &[u8], address: u64) -> Option<u64> {
+    match machine {
+        Machine::X86_64 => x86_64::stack_check(code, address),
+        Machine::Aarch64 => aarch64::stack_check(code),
     }
 }
 
 /// Offsets, from the function's start, of its `ret` instructions. Null when the code cannot be read to its end.
 #[must_use]
-pub fn returns(code: &[u8], address: u64) -> Option<Vec<u64>> {
-    let mut found = Vec::new();
-    let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
-    let mut instruction = Instruction::default();
-    while decoder.can_decode() {
-        decoder.decode_out(&mut instruction);
-        if instruction.is_invalid() {
-            return None;
-        }
-        if instruction.mnemonic() == Mnemonic::Ret {
-            found.push(instruction.ip().wrapping_sub(address));
-        }
-    }
+pub fn returns(machine: Machine, code: &[u8], address: u64) -> Option<Vec<u64>> {
+    let found = match machine {
+        Machine::X86_64 => x86_64::returns(code, address)?,
+        Machine::Aarch64 => aarch64::returns(code),
+    };
     (!found.is_empty()).then_some(found)
-}
-
-fn writes_handle_or_buffer(instruction: &Instruction) -> bool {
-    let mut info = iced_x86::InstructionInfoFactory::new();
-    info.info(instruction).used_registers().iter().any(|used| {
-        let writes = matches!(
-            used.access(),
-            iced_x86::OpAccess::Write
-                | iced_x86::OpAccess::ReadWrite
-                | iced_x86::OpAccess::CondWrite
-                | iced_x86::OpAccess::ReadCondWrite
-        );
-        writes && matches!(used.register().full_register(), Register::RDI | Register::RSI)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wrapper_leads_to_its_inner_function() {
-        // sub $0x18,%rsp; test %edx,%edx; js +10; mov %rsp,%rcx; movslq %edx,%rdx; call +0x100
-        let code =
-            [0x48, 0x83, 0xec, 0x18, 0x85, 0xd2, 0x78, 0x0a, 0x48, 0x89, 0xe1, 0x48, 0x63, 0xd2, 0xe8, 0, 1, 0, 0];
-        assert_eq!(inner_call(&code, 0x1000), Some(0x1000 + 19 + 0x100));
-    }
-
-    #[test]
-    fn what_changes_the_arguments_first_is_no_wrapper() {
-        // mov %rsi,%rdi; call +0
-        assert_eq!(inner_call(&[0x48, 0x89, 0xf7, 0xe8, 0, 0, 0, 0], 0), None);
-        // mov %edi,%esi writes the low half of the buffer
-        assert_eq!(inner_call(&[0x89, 0xfe, 0xe8, 0, 0, 0, 0], 0), None);
-    }
-
-    #[test]
-    fn cheap_and_dear_first_instructions() {
-        assert!(is_emulated(&[0x41, 0x55], 0), "push %r13");
-        assert!(is_emulated(&[0x90], 0), "nop");
-        assert!(!is_emulated(&[0x48, 0x83, 0xec, 0x18], 0), "sub $0x18,%rsp");
-        assert!(!is_emulated(&[0xf3, 0x0f, 0x1e, 0xfa], 0), "endbr64");
-    }
-
-    #[test]
-    fn the_stack_check_of_a_go_function() {
-        // cmp 0x10(%r14),%rsp; jbe +0x400
-        assert_eq!(stack_check(&[0x49, 0x3b, 0x66, 0x10, 0x0f, 0x86, 0, 4, 0, 0], 0x1000), Some(4));
-        // lea -0x80(%rsp),%r12; cmp 0x10(%r14),%r12; jbe +0x20
-        let large = [0x4c, 0x8d, 0x64, 0x24, 0x80, 0x4d, 0x3b, 0x66, 0x10, 0x76, 0x20];
-        assert_eq!(stack_check(&large, 0), Some(9));
-        // push %rbp; cmp %rax,%rbx; jbe: no check
-        assert_eq!(stack_check(&[0x55, 0x48, 0x39, 0xc3, 0x76, 0x20], 0), None);
-        assert_eq!(stack_check(&[0x49, 0x3b, 0x66, 0x10], 0), None);
-    }
-
-    #[test]
-    fn every_return_is_found_and_bytes_inside_instructions_are_not() {
-        // mov $0xc3c3c3c3,%eax; ret; nop; ret
-        assert_eq!(returns(&[0xb8, 0xc3, 0xc3, 0xc3, 0xc3, 0xc3, 0x90, 0xc3], 0x10), Some(vec![5, 7]));
-        assert_eq!(returns(&[0x90], 0), None);
-    }
 }
