@@ -9,15 +9,17 @@ use crate::explore::{read, text, wait_for};
 /// A process that ends with the test.
 pub(crate) struct Peer {
     child: Child,
+    log: PathBuf,
 }
 
 impl Peer {
     /// Starts it, output into `folder/NAME.log`.
     #[track_caller]
     pub(crate) fn start(folder: &Path, name: &str, command: &mut Command) -> Self {
-        let log = std::fs::File::create(folder.join(format!("{name}.log"))).unwrap();
+        let path = folder.join(format!("{name}.log"));
+        let log = std::fs::File::create(&path).unwrap();
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
-        Self { child: child.unwrap_or_else(|error| panic!("{name}: {error} (tests/install brings it)")) }
+        Self { child: child.unwrap_or_else(|error| panic!("{name}: {error} (tests/install brings it)")), log: path }
     }
 
     /// Its pid.
@@ -38,7 +40,7 @@ impl Peer {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        assert!(status.unwrap().success());
+        assert!(status.unwrap().success(), "{}", read(&self.log));
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use crate::explore::{Finished, plain, text};
-use crate::peers::{script, tool};
+use crate::peers::{Peer, script, tool};
 
 /// A certificate for `localhost`, and its key.
 pub(crate) struct Certificate {
@@ -64,6 +64,13 @@ pub(crate) fn go(folder: &Path, source: &str, flags: &str) -> PathBuf {
 /// Both ends on rustls, which cargo has built beside explore.
 pub(crate) fn rustls_peer() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_explore")).parent().unwrap().join("examples/rustls-peer")
+}
+
+/// What `doctor --pid` says of a process.
+pub(crate) fn doctor(process: &Peer) -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_explore")).args(["doctor", "--pid", &process.pid()]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Every row was read inside TLS.

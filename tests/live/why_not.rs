@@ -9,7 +9,7 @@ use tempfile::tempdir;
 use crate::explore::{Explore, Finished, plain, text};
 use crate::peers::{Peer, free_port, script, tool, wait_for_port};
 use crate::servers::curl;
-use crate::tls::{Certificate, assert_decrypted};
+use crate::tls::{Certificate, assert_decrypted, doctor};
 
 /// A kernel without uprobes, as far as explore can see: their place in sysfs is empty.
 #[test]
@@ -107,11 +107,6 @@ fn ask(server: &Peer, port: u16) -> Finished {
     let finished = explore.stop();
     finished.assert_whole();
     finished
-}
-
-fn doctor(server: &Peer) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_explore")).args(["doctor", "--pid", &server.pid()]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A folder to be a root: openssl with copies of what it needs, a certificate, a page.

@@ -69,16 +69,25 @@ impl Machine {
     }
 }
 
+/// The reason of a process without a TLS library, as in column `tls.reason`.
+const NONE: &str = "no library found";
+
 /// A process, and whether its TLS can be read.
 struct Process {
     pid: u32,
     name: String,
-    /// Library, version and path; null if there is none.
-    library: Option<(String, Option<String>, PathBuf)>,
-    /// Why its plaintext cannot be read; null when it can.
+    libraries: Vec<Found>,
+    /// Why its plaintext, or some of it, cannot be read; null when all can.
     reason: Option<String>,
     /// It has an io_uring.
     io_uring: bool,
+}
+
+/// A TLS library that a process has.
+struct Found {
+    library: &'static str,
+    version: Option<String>,
+    path: PathBuf,
 }
 
 /// The process asked for, or every one that has a TLS library.
@@ -101,8 +110,7 @@ fn maps_tls(pid: u32) -> bool {
 
 fn process(pid: u32) -> Process {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
-    let mut found =
-        Process { pid, name, library: None, reason: Some("no library found".to_owned()), io_uring: has_ring(pid) };
+    let mut found = Process { pid, name, libraries: Vec::new(), reason: None, io_uring: has_ring(pid) };
     let files = match mapped::executables(pid) {
         Ok(files) => files,
         Err(error) => {
@@ -110,21 +118,22 @@ fn process(pid: u32) -> Process {
             return found;
         }
     };
-    let crypto = files.iter().find(|file| file.is_libcrypto()).map(|file| file.open.clone());
-    for file in files {
+    for file in &files {
         match inspect(&file.open) {
-            Ok(library) => {
-                let version = library.version_with(crypto.as_deref());
-                found.library = Some((library.source.name().to_owned(), version, file.path));
-                found.reason = None;
-                return found;
-            }
+            Ok(library) => found.libraries.push(Found {
+                library: library.source.name(),
+                version: library.version_with(mapped::libcrypto(file, &files)),
+                path: file.path.clone(),
+            }),
             Err(Refusal::NoSymbols(reason)) => found.reason = Some(reason),
             Err(Refusal::Denied) => {
                 found.reason = Some(format!("{} may not be opened: that needs CAP_SYS_PTRACE", file.path.display()));
             }
             Err(Refusal::NoLibrary | Refusal::Unreadable(_)) => {}
         }
+    }
+    if found.libraries.is_empty() && found.reason.is_none() {
+        found.reason = Some(NONE.to_owned());
     }
     found
 }
@@ -157,23 +166,42 @@ fn as_text(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
         text.push_str("TLS, by process:\n");
     }
     for process in processes {
-        let verdict = match (&process.library, &process.reason) {
-            (Some((library, version, path)), _) => {
-                let path = escape(&path.display().to_string());
-                format!("{library} {} ({path})", version.as_deref().unwrap_or("of unknown version"))
-            }
-            (None, reason) => format!("not readable: {}", reason.as_deref().unwrap_or("unknown")),
-        };
         // A process may call itself anything.
-        text.push_str(&format!("  {:>8} {:16} {verdict}\n", process.pid, escape(&process.name)));
-        if process.io_uring {
-            text.push_str(&format!(
-                "  {:25} has an io_uring: what that moves through sockets is counted, not read\n",
-                ""
-            ));
+        let mut label = format!("{:>8} {:16}", process.pid, escape(&process.name));
+        for line in verdicts(process, live.as_deref().unwrap_or_default()) {
+            text.push_str(&format!("  {label} {line}\n"));
+            label = " ".repeat(25);
         }
     }
     text
+}
+
+/// What can be read of a process, and what cannot and why; a line each, at least one.
+fn verdicts(process: &Process, hooks: &[Hook]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for Found { library, version, path } in &process.libraries {
+        let path = path.display().to_string();
+        // Known for the one process that was asked about.
+        let hooks = || hooks.iter().filter(|hook| hook.target.as_ref() == Some(&path));
+        let failed = hooks().find(|hook| hook.state != HookState::Active);
+        let state = match (failed, hooks().count()) {
+            (Some(hook), _) => format!(": {} failed, {}", hook.hook, hook.reason.as_deref().unwrap_or("unknown why")),
+            (None, 0) => String::new(),
+            (None, count) => format!(", {count} hooks"),
+        };
+        let version = version.as_deref().unwrap_or("of unknown version");
+        lines.push(escape(&format!("{library} {version} ({path}){state}")));
+    }
+    if let Some(reason) = &process.reason {
+        // To have none is no fault.
+        let none = if reason == NONE { " (what it says in clear is read)" } else { "" };
+        let also = if lines.is_empty() { "" } else { "also has what is " };
+        lines.push(format!("{also}not readable: {}{none}", escape(reason)));
+    }
+    if process.io_uring {
+        lines.push("has an io_uring: what that moves through sockets is counted, not read".to_owned());
+    }
+    lines
 }
 
 fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: &[Process]) -> Value {
@@ -191,16 +219,20 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
         Err(error) => json!({ "works": false, "reason": error.what, "advice": error.advice, "hooks": [] }),
     };
     let privilege = |finding: probes::live::Finding| json!({ "name": finding.name, "held": finding.works, "required": finding.required });
+    let library = |found: &Found| json!({ "library": found.library, "version": found.version, "path": found.path.display().to_string() });
     let process = |process: &Process| {
-        let (library, version, path) = match &process.library {
-            Some((library, version, path)) => (Some(library), version.as_ref(), Some(path.display().to_string())),
-            None => (None, None, None),
-        };
+        let first = process.libraries.first();
         json!({
             "pid": process.pid,
             "process": process.name,
             "io_uring": process.io_uring,
-            "tls": { "library": library, "version": version, "path": path, "reason": process.reason },
+            "tls": {
+                "library": first.map(|found| found.library),
+                "version": first.and_then(|found| found.version.as_ref()),
+                "path": first.map(|found| found.path.display().to_string()),
+                "libraries": process.libraries.iter().map(library).collect::<Vec<_>>(),
+                "reason": process.reason,
+            },
         })
     };
     json!({
@@ -218,7 +250,7 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
 pub(crate) fn hook_line(hook: &Hook) -> String {
     let target = hook.target.as_deref().map(|target| format!(" in {target}")).unwrap_or_default();
     let reason = hook.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let line = format!("  {:12} {:9} {}{target}{reason}", state(hook), hook.program, hook.hook);
+    let line = format!("  {:12} {:19} {}{target}{reason}", state(hook), hook.program, hook.hook);
     format!("{}\n", escape(&line))
 }
 

@@ -1,11 +1,11 @@
-"""curl on BoringSSL, inside a Python extension: client_curl_cffi.py BASE VERSION FOLDER. It waits for FOLDER/go."""
+"""curl on BoringSSL, inside a Python extension: client_curl_cffi.py BASE FOLDER VERSION. It waits for FOLDER/go."""
 import os
 import sys
 import time
 
 from curl_cffi import CurlHttpVersion, requests
 
-base, version, folder = sys.argv[1:]
+base, folder, version = sys.argv[1:]
 open(folder + "/waiting", "w").close()
 while not os.path.exists(folder + "/go"):
     time.sleep(0.01)

@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::tempdir;
 
 use super::nginx::Nginx;
-use super::{assert_decrypted, assert_same, go, rustls_peer};
+use super::{assert_decrypted, assert_same, doctor, go, rustls_peer};
 use crate::explore::{Explore, Finished, plain, text, wait_for};
 use crate::peers::{Peer, script, tool};
 
@@ -61,27 +61,46 @@ fn python_requests() {
     check(1, "openssl", |base| with_script(&tool("python"), "client_requests.py", &[base]));
 }
 
-/// BoringSSL inside a Python extension, which keeps its symbols. It is loaded before explore comes: to find functions in so
-/// large a file takes longer than the first request.
+/// OpenSSL 1.0.2 and 1.1.1, as old programs bring them along, called by their C functions.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn older_openssl() {
+    for version in ["1.0.2", "1.1.1"] {
+        let library = tool(&format!("../openssl-{version}"));
+        check_loaded(&format!("openssl OpenSSL {version}"), "client_libssl.py", text(&library));
+    }
+}
+
+/// BoringSSL inside a Python extension, which keeps its symbols.
 #[test]
 #[ignore = "needs root and a live kernel"]
 fn boringssl_in_a_python_extension() {
     for version in ["1", "2"] {
-        let (nginx, folder) = (Nginx::start(), tempdir().unwrap());
-        let base = format!("https://127.0.0.1:{}", nginx.tls);
-        let mut command = Command::new(tool("python"));
-        command.args([text(&script("client_curl_cffi.py")), &base, version, text(folder.path())]);
-        let mut client = Peer::start(folder.path(), "client", &mut command);
-        wait_for("the client to wait", || folder.path().join("waiting").exists());
-        let explore = Explore::start(folder.path(), &["--pid", &client.pid(), "-q", "http"]);
-        std::fs::write(folder.path().join("go"), "").unwrap();
-        client.wait();
-        let finished = explore.stop();
-        finished.assert_whole();
-        nginx.assert_logged(nginx.tls, &finished);
-        assert_eq!(finished.rows.len(), 4, "{}", finished.stderr);
-        assert_decrypted(&finished, "boringssl");
+        check_loaded("boringssl", "client_curl_cffi.py", version);
     }
+}
+
+/// A client that has loaded its library before explore comes: `script BASE FOLDER ARGUMENT`. To find functions in a large
+/// file takes longer than the first request. `library`: its source, and its version if it tells that.
+#[track_caller]
+fn check_loaded(library: &str, name: &str, argument: &str) {
+    let (nginx, folder) = (Nginx::start(), tempdir().unwrap());
+    let base = format!("https://127.0.0.1:{}", nginx.tls);
+    let mut command = Command::new(tool("python"));
+    command.args([text(&script(name)), &base, text(folder.path()), argument]);
+    let mut client = Peer::start(folder.path(), "client", &mut command);
+    wait_for("the client to wait", || folder.path().join("waiting").exists());
+    let doctor = doctor(&client);
+    assert!(doctor.contains(library), "{doctor}");
+    let source = library.split(' ').next().unwrap();
+    let explore = Explore::start(folder.path(), &["--pid", &client.pid(), "-q", "http"]);
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    client.wait();
+    let finished = explore.stop();
+    finished.assert_whole();
+    nginx.assert_logged(nginx.tls, &finished);
+    assert_eq!(finished.rows.len(), 4, "{}", finished.stderr);
+    assert_decrypted(&finished, source);
 }
 
 /// Python's `ssl` under asyncio: the library never sees the socket, and eight connections share one thread.
