@@ -8,7 +8,7 @@ use protocols::event::{SocketEvent, Timestamp};
 use protocols::record::Record;
 use protocols::tracker::{Config, Trackers};
 
-use super::capture::events;
+use crate::capture::events;
 
 /// All rows of a capture, with secrets known from the beginning.
 pub(crate) fn rows(capture: &Path, keys: &str) -> Vec<Record> {

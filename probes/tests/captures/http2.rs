@@ -2,10 +2,6 @@
 //! read from its beginning. Nothing that was not seen is made up, no exchange has two rows, and none that began after the
 //! joining is missing.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-
-mod capture;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -154,7 +150,7 @@ fn places(events: &[SocketEvent], everywhere: bool) -> Vec<(usize, usize)> {
 
 /// Joins every HTTP/2 connection of a capture, at every byte or here and there. Returns how often, and how many rows had an answer only.
 fn join(capture: &Path, everywhere: bool) -> (usize, usize) {
-    let events = capture::events(capture);
+    let events = crate::capture::events(capture);
     let mut sockets: Vec<SocketId> = events.iter().filter_map(socket).collect();
     sockets.sort();
     sockets.dedup();
@@ -197,11 +193,11 @@ fn fixtures() {
 #[test]
 #[cfg_attr(not(corpora), ignore = "../shared/corpora is missing")]
 fn corpora() {
-    let folder = capture::corpora();
+    let folder = crate::capture::corpora();
     let mut captures = Vec::new();
     for part in ["deepflow", "wireshark-captures", "suricata-verify"] {
         for ending in [".pcap", ".pcapng", ".pcapng.gz"] {
-            capture::find(&folder.join(part), ending, &mut captures);
+            crate::capture::find(&folder.join(part), ending, &mut captures);
         }
     }
     let (joins, answers) = captures.iter().map(|capture| join(capture, false)).fold((0, 0), sum);

@@ -1,15 +1,9 @@
 //! DNS rows of real captures against tshark's view of the same frames.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-
-mod capture;
-#[path = "capture/truth.rs"]
-mod truth;
-
-use capture::{corpora, find};
+use crate::capture::{corpora, find};
+use crate::truth::{Frame, frames, nanoseconds};
 use protocols::dns::{rcode_name, type_name};
 use protocols::record::{Dns, Record};
-use truth::{Frame, frames, nanoseconds};
 
 /// One question as tshark saw it.
 #[derive(Debug)]
@@ -103,7 +97,7 @@ fn rows_agree_with_tshark() {
         }
         let capture = tsv.to_str().unwrap().strip_suffix(".tshark-dns.tsv").unwrap();
         let of_dns = |record| if let Record::Dns(dns) = record { Some(dns) } else { None };
-        let mut rows: Vec<_> = truth::rows(capture.as_ref(), "").into_iter().filter_map(of_dns).collect();
+        let mut rows: Vec<_> = crate::truth::rows(capture.as_ref(), "").into_iter().filter_map(of_dns).collect();
         for question in questions(&frames(tsv)) {
             let Some(at) = rows.iter().position(|row| is_row_of(row, &question)) else {
                 differences.push(format!("{name}: no row for {question:?}"));
@@ -160,7 +154,7 @@ fn printed(output: &str) -> Vec<Printed> {
 fn answers_read_as_dig_prints_them() {
     let folder = corpora().join("recorded/dns");
     let output = std::fs::read_to_string(folder.join("dig-mix.client.txt")).unwrap();
-    let records = truth::rows(&folder.join("dig-mix.pcap"), "");
+    let records = crate::truth::rows(&folder.join("dig-mix.pcap"), "");
     let rows: Vec<_> =
         records.iter().filter_map(|row| if let Record::Dns(dns) = row { Some(dns) } else { None }).collect();
     let mut compared = 0;

@@ -1,19 +1,13 @@
 //! TLS rows, and what keys open, of real captures against tshark and a server's log.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-
-mod capture;
-#[path = "capture/truth.rs"]
-mod truth;
-
 use std::fs;
 use std::path::Path;
 
-use capture::{corpora, find};
+use crate::capture::{corpora, find};
+use crate::truth::{Frame, frames, nanoseconds, rows};
 use protocols::event::Source;
 use protocols::record::{Record, Tls};
 use protocols::tls::cipher_name;
-use truth::{Frame, frames, nanoseconds, rows};
 
 fn handshakes<'a>(records: &'a [Record]) -> Vec<&'a Tls> {
     let of_tls = |record: &'a Record| match record {
