@@ -11,7 +11,6 @@ use polars_arrow::offset::OffsetsBuffer;
 use protocols::event::Address;
 use protocols::record::Header;
 
-use super::compact::compact;
 use super::physical::dtype;
 use super::texts::Texts;
 use crate::schema::Cell;
@@ -135,7 +134,7 @@ impl ColumnBuilder {
                 let scalar = Scalar::new(series.dtype().clone(), series.get(0)?.into_static());
                 Ok(Some(Column::new_scalar(name, scalar, count)))
             }
-            State::Values(values) => Ok(Some(compact(&values.finish(name, self.ty)?)?.into_column())),
+            State::Values(values) => Ok(Some(values.finish(name, self.ty)?.into_column())),
         }
     }
 }

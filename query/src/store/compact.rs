@@ -5,11 +5,12 @@
 //! of what they hold, and more than the budget knows of.
 
 use polars::prelude::*;
+use polars_arrow::array::ViewType;
 use polars_arrow::array::{Array, BinaryViewArray, BinaryViewArrayGeneric, ListArray, StructArray, Utf8ViewArray};
-use polars_arrow::array::{View, ViewType};
-use polars_buffer::Buffer;
 
-/// The same values; each of its texts, also in lists, is held once and in one buffer that is just large enough.
+use super::texts::Texts;
+
+/// The same values, their texts, also in lists, written anew as a [`Texts`].
 pub(super) fn compact(series: &Series) -> PolarsResult<Series> {
     let texts = matches!(series.dtype(), DataType::String | DataType::Binary | DataType::List(_));
     if !texts {
@@ -22,10 +23,10 @@ pub(super) fn compact(series: &Series) -> PolarsResult<Series> {
 fn array_of(array: &dyn Array) -> PolarsResult<ArrayRef> {
     let any = array.as_any();
     if let Some(texts) = any.downcast_ref::<Utf8ViewArray>() {
-        return Ok(Box::new(one_buffer(texts)?));
+        return Ok(Box::new(written_anew(texts)?));
     }
     if let Some(blobs) = any.downcast_ref::<BinaryViewArray>() {
-        return Ok(Box::new(one_buffer(blobs)?));
+        return Ok(Box::new(written_anew(blobs)?));
     }
     if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
         let values = array_of(&**list.values())?;
@@ -40,29 +41,12 @@ fn array_of(array: &dyn Array) -> PolarsResult<ArrayRef> {
     Ok(array.to_boxed())
 }
 
-fn one_buffer<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> PolarsResult<BinaryViewArrayGeneric<T>> {
-    let length = |view: &View| if view.is_inline() { 0 } else { u64::from(view.length) };
-    let total: u64 = array.views().iter().map(length).sum();
-    // Offsets have 32 bits; chunks are cut at 64 MiB.
-    let Some(total) = u32::try_from(total).ok().and_then(|total| usize::try_from(total).ok()) else {
-        return Ok(array.clone());
-    };
-    let mut bytes: Vec<u8> = Vec::with_capacity(total);
-    let mut views = Vec::with_capacity(array.len());
-    for view in array.views().iter() {
-        let mut view = *view;
-        if !view.is_inline() {
-            let (from, length) = (view.offset as usize, view.length as usize);
-            let buffer = array.data_buffers().get(view.buffer_idx as usize);
-            let text = buffer.and_then(|buffer| buffer.get(from..from.checked_add(length)?));
-            let text = text.ok_or_else(|| polars_err!(ComputeError: "a text lies outside of its buffer"))?;
-            (view.buffer_idx, view.offset) = (0, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-            bytes.extend_from_slice(text);
-        }
-        views.push(view);
+fn written_anew<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> PolarsResult<BinaryViewArrayGeneric<T>> {
+    let mut texts = Texts::default();
+    for value in array.iter() {
+        texts.push(value.map(T::to_bytes));
     }
-    let buffers: Vec<Buffer<u8>> = if bytes.is_empty() { Vec::new() } else { vec![bytes.into()] };
-    BinaryViewArrayGeneric::try_new(array.dtype().clone(), views.into(), buffers.into(), array.validity().cloned())
+    texts.finish(array.dtype().clone())
 }
 
 #[cfg(test)]
