@@ -265,29 +265,20 @@ fn put_change(out: &mut Vec<u8>, change: &ProcessChange) {
     }
 }
 
+fn pod(cursor: &mut Cursor<'_>) -> Taken<Pod> {
+    Ok(Pod { uid: cursor.shared()?, name: cursor.shared()?, namespace: cursor.shared()?, container: cursor.shared()? })
+}
+
 fn process_change(cursor: &mut Cursor<'_>) -> Taken<ProcessChange> {
     Ok(match cursor.byte()? {
         0 => ProcessChange::Started { parent: cursor.small()? },
-        1 => ProcessChange::Named(Arc::new(ProcessNames {
+        tag @ (1 | 5) => ProcessChange::Named(Arc::new(ProcessNames {
             process: cursor.shared()?,
             exe: cursor.shared()?,
             container: cursor.shared()?,
             service: cursor.shared()?,
             runtime: cursor.shared()?,
-            pod: None,
-        })),
-        5 => ProcessChange::Named(Arc::new(ProcessNames {
-            process: cursor.shared()?,
-            exe: cursor.shared()?,
-            container: cursor.shared()?,
-            service: cursor.shared()?,
-            runtime: cursor.shared()?,
-            pod: Some(Arc::new(Pod {
-                uid: cursor.shared()?,
-                name: cursor.shared()?,
-                namespace: cursor.shared()?,
-                container: cursor.shared()?,
-            })),
+            pod: if tag == 5 { Some(Arc::new(pod(cursor)?)) } else { None },
         })),
         2 => ProcessChange::Tls(TlsStatus {
             library: cursor.shared()?,
