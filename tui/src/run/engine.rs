@@ -7,6 +7,7 @@ use protocols::record::{Record, Role};
 use protocols::tracker::{Coverage, InFlight, Loss, Trackers};
 use query::{Context, ProbeRow, QueryError, Snapshot, Store, StoreOptions};
 
+use super::cost::Cost;
 use crate::failure::Failure;
 use crate::options::Keep;
 use crate::otlp::Tap;
@@ -80,8 +81,8 @@ impl Engine {
     /// Leaves the store what the rest of explore does not take, so that the budget is that of the process. However little
     /// that is, half of the budget is for rows.
     fn weigh(&mut self) {
-        if let (Some(memory), Some(resident)) = (self.memory, super::cost::resident()) {
-            let others = resident.saturating_sub(self.store.bytes());
+        if let (Some(memory), Some(cost)) = (self.memory, Cost::now()) {
+            let others = cost.resident.saturating_sub(self.store.bytes());
             // What is being built, and what the next query holds for a moment, comes on top.
             let room = memory - memory / 16;
             self.store.set_memory(room.saturating_sub(others).max(memory / 2));

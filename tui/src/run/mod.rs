@@ -26,6 +26,7 @@ use query::ProbeRow;
 
 use command::Stdout;
 pub(crate) use command::held;
+pub(crate) use cost::Cost;
 pub(crate) use coverage::Summary;
 #[cfg(test)]
 pub(crate) use engine::Engine;

@@ -12,7 +12,7 @@ use query::{Context, Snapshot};
 use super::model::Status;
 use crate::failure::Failure;
 use crate::options::Explore;
-use crate::run::{Batch, Opened, Summary};
+use crate::run::{Batch, Cost, Opened, Summary};
 use crate::time;
 
 /// What opens the source, and says what it is called.
@@ -308,36 +308,28 @@ impl Worker {
 /// What explore itself costs.
 #[derive(Debug, Default)]
 struct Meter {
-    last: Option<(Instant, u64)>,
+    /// When, and the CPU time spent by then, s.
+    last: Option<(Instant, f64)>,
     cpu: f64,
 }
 
 impl Meter {
     /// Share of one CPU since the last reading, and resident bytes now.
     fn read(&mut self, now: Instant) -> (f64, u64) {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let fields: Vec<u64> =
-            stat.rsplit(") ").next().unwrap_or_default().split(' ').map(|field| field.parse().unwrap_or(0)).collect();
-        // proc(5): after the name come state (3), …, utime (14), stime (15), …, rss (24), in ticks and pages.
-        let ticks = fields.get(11).copied().unwrap_or(0) + fields.get(12).copied().unwrap_or(0);
-        let resident = fields.get(21).copied().unwrap_or(0) * PAGE;
+        let Some(cost) = Cost::now() else { return (self.cpu, 0) };
+        let spent = cost.user + cost.system;
         match self.last {
             Some((at, before)) if now.duration_since(at) >= Duration::from_secs(1) => {
-                #[expect(clippy::cast_precision_loss, reason = "ticks of a second or so")]
-                let seconds = ticks.saturating_sub(before) as f64 / TICKS_A_SECOND;
-                self.cpu = seconds / now.duration_since(at).as_secs_f64();
-                self.last = Some((now, ticks));
+                self.cpu = (spent - before).max(0.0) / now.duration_since(at).as_secs_f64();
+                self.last = Some((now, spent));
             }
             Some(_) => {}
-            None => self.last = Some((now, ticks)),
+            None => self.last = Some((now, spent)),
         }
-        (self.cpu, resident)
+        (self.cpu, cost.resident)
     }
 }
 
-/// `USER_HZ`, the same on every Linux.
-const TICKS_A_SECOND: f64 = 100.0;
-const PAGE: u64 = 4096;
 /// Who leaves waits so long for a source that is being opened.
 const OPENS_WITHIN: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
