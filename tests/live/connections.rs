@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::dns::dnsmasq;
 use crate::explore::{Explore, Finished, plain, read, text, wait_for};
 use crate::peers::{Peer, free_port, script, wait_for_port};
 
@@ -69,22 +70,11 @@ fn one<'a>(finished: &'a Finished, column: &str, port: &str) -> &'a Value {
 fn an_address_has_the_name_that_a_dns_answer_gave() {
     let folder = tempdir().unwrap();
     let (dns, http) = (free_port(), free_port());
-    let arguments = [
-        "--no-daemon".to_owned(),
-        "--no-resolv".to_owned(),
-        "--no-hosts".to_owned(),
-        "--bind-interfaces".to_owned(),
-        "--listen-address=127.0.0.1".to_owned(),
-        format!("--port={dns}"),
-        "--user=root".to_owned(),
-        "--conf-file=/dev/null".to_owned(),
-        "--address=/orders.test/127.1.2.3".to_owned(),
-    ];
-    let _names = Peer::start(folder.path(), "dnsmasq", Command::new("dnsmasq").args(&arguments));
+    let _names = dnsmasq(folder.path(), &dns.to_string(), &["--address=/orders.test/127.1.2.3"]);
     let port = http.to_string();
     let server = ["-m", "http.server", &port, "--bind", "0.0.0.0", "--directory", text(folder.path())];
     let _server = Peer::start(folder.path(), "server", Command::new("python3").args(server));
-    [dns, http].into_iter().for_each(wait_for_port);
+    wait_for_port(http);
     // The address is known from the first answer on, and only that one.
     let script = format!(
         "curl -s -o /dev/null http://127.1.2.3:{http}/before

@@ -9,6 +9,17 @@ use tempfile::tempdir;
 use crate::explore::{Explore, counted, plain, read, text};
 use crate::peers::{Peer, free_port, script, wait_for_port};
 
+/// A name server that knows what its options say, and nothing else.
+#[track_caller]
+pub(crate) fn dnsmasq(folder: &Path, port: &str, knows: &[&str]) -> Peer {
+    let mut command = Command::new("dnsmasq");
+    command.args(["--no-daemon", "--no-resolv", "--no-hosts", "--user=root", "--conf-file=/dev/null"]);
+    command.args(["--bind-interfaces", "--listen-address=127.0.0.1", &format!("--port={port}")]).args(knows);
+    let server = Peer::start(folder, "dnsmasq", &mut command);
+    wait_for_port(port.parse().unwrap());
+    server
+}
+
 /// dnsmasq under kdig: names, types and codes as dnsmasq logs them; UDP and TCP.
 #[test]
 #[ignore = "needs root and a live kernel"]
@@ -16,25 +27,16 @@ fn dns_questions_are_those_of_the_servers_log() {
     let folder = tempdir().unwrap();
     let port = free_port().to_string();
     let log = folder.path().join("queries");
-    let arguments = [
-        "--no-daemon".to_owned(),
-        "--no-resolv".to_owned(),
-        "--no-hosts".to_owned(),
-        "--bind-interfaces".to_owned(),
-        "--listen-address=127.0.0.1".to_owned(),
-        format!("--port={port}"),
-        "--local=/test/".to_owned(),
-        "--user=root".to_owned(),
-        "--conf-file=/dev/null".to_owned(),
-        "--address=/a.test/10.1.2.3".to_owned(),
-        "--host-record=h.test,10.9.8.7,fd00::7".to_owned(),
-        "--txt-record=t.test,hello world".to_owned(),
-        "--cname=c.test,h.test".to_owned(),
-        "--log-queries".to_owned(),
-        format!("--log-facility={}", text(&log)),
+    let knows = [
+        "--local=/test/",
+        "--address=/a.test/10.1.2.3",
+        "--host-record=h.test,10.9.8.7,fd00::7",
+        "--txt-record=t.test,hello world",
+        "--cname=c.test,h.test",
+        "--log-queries",
+        &format!("--log-facility={}", text(&log)),
     ];
-    let server = Peer::start(folder.path(), "dnsmasq", Command::new("dnsmasq").args(&arguments));
-    wait_for_port(port.parse().unwrap());
+    let server = dnsmasq(folder.path(), &port, &knows);
     let pid = server.pid();
     let explore = Explore::start(folder.path(), &["--pid", &pid, "-q", "dns"]);
     let ask = |arguments: &[&str]| {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use crate::explore::{Finished, plain, text};
-use crate::peers::{Peer, script, tool};
+use crate::peers::{Peer, free_port, script, tool, wait_for_port};
 
 /// A certificate for `localhost`, and its key.
 pub(crate) struct Certificate {
@@ -59,6 +59,17 @@ pub(crate) fn go(folder: &Path, source: &str, flags: &str) -> PathBuf {
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     binary
+}
+
+/// A server of Go's `crypto/tls`, on a port of its own; and its executable.
+#[track_caller]
+pub(crate) fn go_server(folder: &Path, certificate: &Certificate) -> (Peer, PathBuf, u16) {
+    let (binary, port) = (go(folder, "https_server.go", ""), free_port());
+    let mut command = Command::new(&binary);
+    command.args([&port.to_string(), text(&certificate.certificate()), text(&certificate.key())]);
+    let server = Peer::start(folder, "server", &mut command);
+    wait_for_port(port);
+    (server, binary, port)
 }
 
 /// Both ends on rustls, which cargo has built beside explore.

@@ -13,9 +13,9 @@ use protocols::event::{Data, Direction, SocketEvent, Source};
 use tempfile::tempdir;
 
 use super::nginx::Nginx;
-use super::{Certificate, go};
-use crate::explore::{read, text, wait_for};
-use crate::peers::{Peer, free_port, wait_for_port};
+use super::{Certificate, go_server};
+use crate::explore::{read, wait_for};
+use crate::peers::Peer;
 
 /// OpenSSL in nginx's workers, hooked on the way in and by return probes.
 #[test]
@@ -37,12 +37,8 @@ fn nginx_goes_on_while_explore_comes_and_goes() {
 #[test]
 #[ignore = "needs root and a live kernel"]
 fn a_go_server_goes_on_while_explore_comes_and_goes() {
-    let (folder, certificate, port) = (tempdir().unwrap(), Certificate::new(), free_port());
-    let binary = go(folder.path(), "https_server.go", "");
-    let mut command = Command::new(&binary);
-    command.args([&port.to_string(), text(&certificate.certificate()), text(&certificate.key())]);
-    let mut server = Peer::start(folder.path(), "server", &mut command);
-    wait_for_port(port);
+    let (folder, certificate) = (tempdir().unwrap(), Certificate::new());
+    let (mut server, _, port) = go_server(folder.path(), &certificate);
     come_and_go(folder.path(), &mut server, port, Source::Go);
 }
 

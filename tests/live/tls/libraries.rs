@@ -11,7 +11,7 @@ use probes::{EventSource, Next};
 use protocols::event::{SocketEvent, Source};
 use tempfile::{TempDir, tempdir};
 
-use super::{Certificate, assert_decrypted, go};
+use super::{Certificate, assert_decrypted, go_server};
 use crate::explore::{Explore, plain, read, text, wait_for};
 use crate::peers::{Peer, free_port, script, wait_for_port};
 use crate::servers::curl;
@@ -138,12 +138,8 @@ fn a_library_without_users_is_let_go() {
 #[test]
 #[ignore = "needs root and a live kernel"]
 fn a_program_that_may_be_heard_of_is_hooked_before() {
-    let (folder, certificate, port) = (tempdir().unwrap(), Certificate::new(), free_port());
-    let binary = go(folder.path(), "https_server.go", "");
-    let mut command = Command::new(&binary);
-    command.args([&port.to_string(), text(&certificate.certificate()), text(&certificate.key())]);
-    let _server = Peer::start(folder.path(), "server", &mut command);
-    wait_for_port(port);
+    let (folder, certificate) = (tempdir().unwrap(), Certificate::new());
+    let (_server, binary, port) = go_server(folder.path(), &certificate);
     let targets = Targets { ports: vec![port], ..Targets::default() };
     let options = Options { targets, capture: 1024, backend: Backend::Auto, tls: true, max_cpu: None };
     let mut capture = Capture::attach(&options).unwrap();
