@@ -2,12 +2,11 @@
 //! is allocated is counted; the bounds leave room for the default limits, not for the input.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Read;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use peak_alloc::PeakAlloc;
 use probes::files::{Input, Options, open};
 use probes::{EventSource, Next};
 use protocols::event::{
@@ -18,30 +17,8 @@ use protocols::tracker::{Config, Trackers};
 
 const MIB: usize = 1 << 20;
 
-/// The system's allocator, which counts.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator as it came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the pointer came from `alloc` above, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// One measurement at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -49,10 +26,10 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// What was held at most while it ran, beyond what was held before; and what it returned.
 fn peak<T>(run: impl FnOnce() -> T) -> (usize, T) {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let before = HELD.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
     let result = run();
-    (PEAK.load(Ordering::Relaxed).saturating_sub(before), result)
+    (ALLOCATOR.peak_usage().saturating_sub(before), result)
 }
 
 /// One connection, seen from its beginning.
