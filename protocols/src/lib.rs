@@ -38,6 +38,7 @@ pub mod pgsql;
 pub mod record;
 pub mod redact;
 pub mod route;
+mod scan;
 pub mod session;
 pub mod stream;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reading big-endian fields and names out of a message.
 
 use super::name::Name;
+use crate::scan::Scan;
 
 /// Why bytes could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +29,27 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    fn scan(&self) -> Scan<'a> {
+        Scan::new(self.bytes.get(self.at..).unwrap_or_default())
+    }
+
+    fn read<T>(&mut self, field: impl FnOnce(&mut Scan<'a>) -> Option<T>) -> Result<T, Fault> {
+        let mut scan = self.scan();
+        let value = field(&mut scan).ok_or(Fault::Short)?;
+        self.at = self.bytes.len().saturating_sub(scan.rest().len());
+        Ok(value)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.scan().is_empty()
     }
 
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
-        let end = self.at.saturating_add(count);
-        let taken = self.bytes.get(self.at..end).ok_or(Fault::Short)?;
-        self.at = end;
-        Ok(taken)
+        self.read(|scan| scan.take(count))
     }
 
     pub(super) fn rest(&mut self) -> &'a [u8] {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = self.scan().rest();
         self.at = self.bytes.len();
         rest
     }
@@ -50,15 +59,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn u8(&mut self) -> Result<u8, Fault> {
-        self.array().map(u8::from_be_bytes)
+        self.read(Scan::u8)
     }
 
     pub(super) fn u16(&mut self) -> Result<u16, Fault> {
-        self.array().map(u16::from_be_bytes)
+        self.read(Scan::u16)
     }
 
     pub(super) fn u32(&mut self) -> Result<u32, Fault> {
-        self.array().map(u32::from_be_bytes)
+        self.read(Scan::u32)
     }
 
     /// `<character-string>`: a length byte and that many bytes (RFC 1035, 3.3).

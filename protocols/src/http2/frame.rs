@@ -4,6 +4,8 @@
 //!  length (24) | type (8) | flags (8) | R (1) stream (31) | payload …
 //! ```
 
+use crate::scan::Scan;
+
 /// What a client sends first (RFC 9113, 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -75,13 +77,9 @@ impl Head {
     /// The head that `bytes` begins with; null if there are fewer than nine. The reserved bit is ignored.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let [a, b, c, kind, flags, stream @ ..] = bytes.first_chunk::<9>()?;
-        Some(Self {
-            length: u32::from_be_bytes([0, *a, *b, *c]),
-            kind: *kind,
-            flags: *flags,
-            stream: u32::from_be_bytes(*stream) & 0x7fff_ffff,
-        })
+        let mut scan = Scan::new(bytes);
+        let (length, kind, flags) = (scan.u24()?, scan.u8()?, scan.u8()?);
+        Some(Self { length, kind, flags, stream: scan.u32()? & 0x7fff_ffff })
     }
 
     /// Whether a flag is set.
@@ -156,9 +154,8 @@ pub struct Settings<'a>(&'a [u8]);
 impl Settings<'_> {
     /// (identifier, value)
     pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> {
-        self.0.as_chunks::<6>().0.iter().map(|[i, j, a, b, c, d]| {
-            (u16::from_be_bytes([*i, *j]), u32::from_be_bytes([*a, *b, *c, *d])) //
-        })
+        let mut scan = Scan::new(self.0);
+        std::iter::from_fn(move || Some((scan.u16()?, scan.u32()?)))
     }
 }
 
@@ -208,8 +205,9 @@ fn unpad<'a>(head: &Head, payload: &'a [u8]) -> Result<&'a [u8], Violation> {
 }
 
 fn number(bytes: &[u8]) -> Result<(u32, &[u8]), Violation> {
-    let (first, rest) = bytes.split_first_chunk::<4>().ok_or(Violation::FrameSize)?;
-    Ok((u32::from_be_bytes(*first), rest))
+    let mut scan = Scan::new(bytes);
+    let number = scan.u32().ok_or(Violation::FrameSize)?;
+    Ok((number, scan.rest()))
 }
 
 #[cfg(test)]

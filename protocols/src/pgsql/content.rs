@@ -1,6 +1,6 @@
 //! Contents of the messages that are read. A body may be cut short: what is there counts.
 
-use super::scan::Scan;
+use crate::scan::Scan;
 
 /// Text as it will be shown. Bytes that are not UTF-8 (another client encoding) become U+FFFD.
 pub(super) fn text(bytes: &[u8]) -> String {

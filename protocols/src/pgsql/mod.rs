@@ -25,7 +25,6 @@ mod read;
 mod recognise;
 mod requests;
 mod responses;
-mod scan;
 mod session;
 mod shape;
 mod sql;

@@ -40,7 +40,7 @@ impl Talk {
     }
 
     fn parameter_status(&mut self, message: &Message<'_>) {
-        let mut scan = super::scan::Scan::new(message.body);
+        let mut scan = crate::scan::Scan::new(message.body);
         match (scan.text(), scan.text()) {
             (Some(b"application_name"), Some(value)) => {
                 self.identity.application = Some(content::text(value)).filter(|name| !name.is_empty());

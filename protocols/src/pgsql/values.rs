@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::content::{PARAM_BYTES, Param};
-use super::scan::Scan;
+use crate::scan::Scan;
 
 /// A parameter as column `params` shows it. Null: SQL NULL.
 pub(super) fn show(param: &Param, oid: Option<u32>) -> Option<String> {

@@ -6,7 +6,7 @@
 //! ```
 //! Source: PostgreSQL documentation, "Frontend/Backend Protocol", "Message Formats".
 
-use super::scan::Scan;
+use crate::scan::Scan;
 
 /// Which end sent a message. The two ends give several tags different meanings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
