@@ -29,6 +29,21 @@ pub trait Session: Send {
     }
 }
 
+/// How long an answer to nobody waits for its request, ns.
+pub(crate) const EARLY: u64 = 1_000_000_000;
+
+/// Whether an answer of that time, to a request that nobody made, may be one to a request that is told of late. The
+/// library's call that sends a request returns, and is told of, after the call inside it that puts it on the wire: another
+/// thread may read the answer before.
+pub(crate) fn is_early(streams: &Streams, answered: Timestamp) -> bool {
+    let last = |direction| {
+        let stream = &streams[direction];
+        stream.mark(stream.tail().checked_sub(1)?).map(|mark| mark.time)
+    };
+    let latest = last(Direction::Sent).max(last(Direction::Received));
+    latest.is_some_and(|latest| latest.since(answered) < EARLY)
+}
+
 /// One protocol on one UDP socket.
 pub trait DatagramSession: Send {
     /// Takes one datagram.

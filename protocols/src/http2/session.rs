@@ -13,16 +13,12 @@ use super::unseen::{Missed, Unseen};
 use super::{reveal, settings};
 use crate::event::{Direction, Timestamp};
 use crate::infer::Start;
-use crate::session::{Begin, Session, Sink};
-use crate::stream::{DataStream, Hole, Streams};
+use crate::session::{Begin, Session, Sink, is_early};
+use crate::stream::{Hole, Streams};
 use crate::tracker::Config;
 
 /// How long a request that is still being sent may go on behind the end of its answer, ns. Then the row is given.
 const LINGER: u64 = 100_000_000;
-
-/// How long the answer on a stream that nobody has opened waits for its request, ns. The library's call that sent the request
-/// returns, and is told of, after the call inside it that put it on the wire: another thread may read the answer before.
-const EARLY: u64 = 1_000_000_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -140,15 +136,10 @@ impl Http2 {
         let answers = &mut streams[self.requests.reverse()];
         let Some(head) = self.server.reader.upcoming(answers) else { return false };
         let Some(mark) = answers.next_mark() else { return false };
-        let last = |direction| {
-            let stream: &DataStream = &streams[direction];
-            stream.mark(stream.tail().checked_sub(1)?).map(|mark| mark.time)
-        };
-        let latest = last(self.requests).max(last(self.requests.reverse()));
         matches!(head.kind, kind::HEADERS | kind::DATA | kind::RST_STREAM)
             && !head.stream.is_multiple_of(2)
             && head.stream > self.highest
-            && latest.is_some_and(|latest| latest.since(mark.time) < EARLY)
+            && is_early(streams, mark.time)
     }
 
     fn headers(&mut self, is_client: bool, stream: u32, place: Place, section: Section, sink: &mut Sink<'_>) {

@@ -4,7 +4,7 @@ use super::read::{Message, Mode, Next, Reader};
 use super::talk::Talk;
 use super::wire::{Opening, Side};
 use crate::event::{Direction, Timestamp};
-use crate::session::{Session, Sink, Switch};
+use crate::session::{EARLY, Session, Sink, Switch, is_early};
 use crate::stream::Streams;
 
 /// How long an answered statement waits for the ReadyForQuery that tells the transaction's state, ns. In a pipeline it may
@@ -23,6 +23,8 @@ pub struct PgsqlSession {
     /// The client has asked for encryption, and waits for the answer.
     asked: Option<Opening>,
     over: bool,
+    /// No byte will come any more.
+    ended: bool,
     talk: Talk,
 }
 
@@ -38,6 +40,7 @@ impl PgsqlSession {
             next_back: None,
             asked: None,
             over: false,
+            ended: false,
             talk: Talk::new(requests, open_exchanges.max(1)),
         }
     }
@@ -53,7 +56,7 @@ impl PgsqlSession {
             self.next_back = Some(next).filter(|next| *next != Next::Wait);
         }
         if let (None, Some(back)) = (self.next_front, self.next_back)
-            && self.must_wait(back, streams)
+            && (self.must_wait(back, streams) || self.is_early(back, streams))
         {
             return false;
         }
@@ -79,12 +82,24 @@ impl PgsqlSession {
         unmatched && matches!((waiting, time(back)), (Some(waiting), Some(back)) if waiting <= back)
     }
 
+    /// Whether the server answers, while every message was seen and it owes no answer: then the request is still to come.
+    fn is_early(&self, back: Next, streams: &Streams) -> bool {
+        let (Next::Message(answered), Mode::Messages) = (back, self.back.mode) else { return false };
+        if self.ended || self.talk.uncertain || self.talk.owes() {
+            return false;
+        }
+        let message = self.back.message(&streams[self.requests.reverse()]);
+        message.is_some_and(|message| b"123CDGHITVWZcdnst".contains(&message.tag)) && is_early(streams, answered)
+    }
+
     /// Whether the client's turn comes before the server's. While every message was seen, the answers wait for their
     /// requests; where some were not, only time tells which answers are those of requests unseen.
     fn is_first(&self, front: Next, back: Next) -> bool {
         match (time(front), time(back)) {
             (Some(front), Some(back)) if self.talk.uncertain => front <= back,
             (_, None) if self.talk.uncertain => false,
+            // Nothing that was asked so long before is still to come.
+            (Some(front), Some(back)) if !self.talk.owes() => front.since(back) < EARLY,
             _ => true,
         }
     }
@@ -198,6 +213,7 @@ impl Session for PgsqlSession {
     }
 
     fn finish(&mut self, streams: &mut Streams, _closed: bool, sink: &mut Sink<'_>) {
+        self.ended = true;
         self.advance(streams, sink);
         self.talk.abandon(true, sink);
         self.over = true;

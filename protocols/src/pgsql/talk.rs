@@ -146,6 +146,11 @@ impl Talk {
         self.memory.bytes().saturating_add(open).saturating_add(self.queue.len().saturating_mul(128))
     }
 
+    /// The server has still to answer something.
+    pub(super) fn owes(&self) -> bool {
+        self.queue.iter().any(|place| !matches!(place.expect, Expect::CopyEnd))
+    }
+
     /// Where a request begins.
     pub(super) fn begin_of(&self, message: &Message<'_>, offset: u64) -> Begin {
         Begin {

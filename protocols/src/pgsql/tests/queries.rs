@@ -214,3 +214,41 @@ fn strings_of_the_old_notation_never_get_into_the_shape() {
     let row = outcome.rows()[2];
     assert_eq!((row.query.as_deref(), row.shape.as_deref()), (Some(sql), Some("UPDATE …")));
 }
+
+/// Another thread may read the answer before the library's call that asked is told of.
+#[test]
+fn an_answer_that_is_told_of_before_its_request() {
+    let answer = |n: &str| [columns(&["x"]), row(&[n]), complete("SELECT 1"), ready(b'I')].concat();
+    let early = after_login(&[
+        (S, answer("1")),
+        (C, query("SELECT 1")),
+        (C, query("SELECT 2")),
+        (S, answer("2")),
+        (S, [answer("3"), answer("4")].concat()),
+        (C, query("SELECT 3")),
+        (C, query("SELECT 4")),
+    ]);
+    let expected: Vec<_> = (1..5).map(|n| format!("SELECT {n} | SELECT 1 | 1 | idle")).collect();
+    assert_eq!(early.summary(), expected);
+    // What the server says of itself answers nobody, and does not wait for a request.
+    let told = after_login(&[
+        (S, [message(b'A', b"\0\0\0\x01c\0p\0"), message(b'N', b"SNOTICE\0C00000\0Mhear\0\0")].concat()),
+        (C, query("SELECT 1")),
+        (S, answer("1")),
+    ]);
+    assert_eq!(told.summary(), expected[..1]);
+}
+
+#[test]
+fn an_answer_to_nobody_waits_no_longer_than_a_second() {
+    let mut wire = Wire::new();
+    for (direction, bytes) in login() {
+        wire.see(&Seen::Bytes(direction, bytes));
+    }
+    wire.see(&Seen::Bytes(S, [complete("SELECT 9"), ready(b'I')].concat()));
+    wire.now += 1_000_000_000;
+    wire.see(&Seen::Bytes(C, query("SELECT 1")));
+    wire.see(&Seen::Bytes(S, [complete("SELECT 1"), ready(b'I')].concat()));
+    wire.tick(10_000_000_000);
+    assert_eq!(wire.close().summary(), ["SELECT 1 | SELECT 1 | 1 | idle"]);
+}
