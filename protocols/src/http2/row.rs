@@ -188,7 +188,10 @@ fn answers_grpc(open: &Open, decoders: Decoders<'_>) -> Option<bool> {
         return Some(false);
     }
     match (open.response_body.messages(), &open.trailers) {
-        (Some(messages), Some(_)) => messages.count().map(|_| messages.is_at_boundary()),
+        // Nothing at all is a series of messages too.
+        (Some(messages), Some(_)) => {
+            messages.count().filter(|_| open.response_body.is_begun()).map(|_| messages.is_at_boundary())
+        }
         (_, None) if open.response_done => (!open.is_head_only).then_some(false),
         _ => None,
     }
