@@ -1,5 +1,6 @@
 //! Table `conns`, against what a program knows of its own connections; and the names of their other ends.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
@@ -52,6 +53,43 @@ fn connections_end_as_their_program_says() {
         assert_eq!(of(server, swapped), expected, "{server}");
         assert_eq!(server["local_port"], truth["port"]);
     }
+}
+
+/// Packets that are lost, and connections that nobody answers, in a network namespace: retransmits are those that the kernel
+/// told the program at either end, all together those that it counted; failed connections have the program's error.
+#[test]
+#[ignore = "needs root, a live kernel and a network namespace"]
+fn lost_packets_are_counted_and_failures_named() {
+    let folder = tempdir().unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--net", "python3", text(&script("lossy.py")), text(folder.path())]);
+    let mut peer = Peer::start(folder.path(), "peer", &mut command);
+    wait_for("the program to wait", || folder.path().join("waiting").exists());
+    let explore = Explore::start(folder.path(), &["--pid", &peer.pid(), "-q", "conns where transport = 'tcp'"]);
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    peer.wait();
+    let finished = explore.stop();
+    finished.assert_whole();
+    let truth: Value = serde_json::from_str(&read(&folder.path().join("truth.json"))).unwrap();
+    let clients = truth["clients"].as_object().unwrap();
+    assert_eq!(clients.len(), 3);
+    for (port, facts) in clients {
+        let client = one(&finished, "local_port", port);
+        let columns = ["state", "errno", "bytes_sent", "bytes_received"].map(|column| &client[column]);
+        assert_eq!(columns, ["state", "errno", "sent", "received"].map(|fact| &facts[fact]), "{client}");
+        if facts["state"] != "failed" {
+            assert!(
+                facts["client"].as_u64() > Some(0) && facts["server"].as_u64() > Some(0),
+                "nothing was lost: {truth}"
+            );
+            let server = one(&finished, "remote_port", port);
+            assert_eq!((&client["retransmits"], &server["retransmits"]), (&facts["client"], &facts["server"]));
+        }
+    }
+    let errors: BTreeSet<String> = clients.values().map(|facts| plain(&facts["errno"])).collect();
+    assert_eq!(errors, ["EHOSTUNREACH", "ETIMEDOUT", "null"].map(str::to_owned).into());
+    let all: u64 = finished.rows.iter().filter_map(|row| row["retransmits"].as_u64()).sum();
+    assert_eq!(truth["total"], all, "{}", finished.stdout);
 }
 
 /// The row whose end has that port.

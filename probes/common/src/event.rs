@@ -20,7 +20,7 @@ pub struct Header {
     pub conn: u64,
     /// Data: stream offset of the first byte, or the datagram's running number. State: where the direction ended.
     pub position: u64,
-    /// Data: true length. Listen: the port. Fork: the parent's thread-group id.
+    /// Data: true length. Listen: the port. Fork: the parent's thread-group id. State, `RETRANSMIT`: the number of segments.
     pub len: u64,
     /// Thread-group id.
     pub pid: u32,
@@ -197,7 +197,7 @@ pub mod change {
     pub const ENDED: u32 = 4;
     /// Reset by either side, or timed out.
     pub const RESET: u32 = 5;
-    /// A segment was sent again.
+    /// Segments were sent again.
     pub const RETRANSMIT: u32 = 6;
 }
 

@@ -40,6 +40,8 @@ macro_rules! for_each_offset {
             ULP_DATA "inet_connection_sock" "icsk_ulp_data" true;
             ULP_NAME "tcp_ulp_ops" "name" true;
             TLS_CONF "tls_context" "tx_conf" true;
+            SKB_CB "sk_buff" "cb" true;
+            CB_SEGMENTS "tcp_skb_cb" "tcp_gso_segs" true;
             TCP_WRITE_SEQ "tcp_sock" "write_seq" false;
             TCP_COPIED_SEQ "tcp_sock" "copied_seq" false;
             TCP_RCV_NXT "tcp_sock" "rcv_nxt" false;

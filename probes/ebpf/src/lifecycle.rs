@@ -7,6 +7,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use probes_common::event::{Change, Conn, change, kind, transport};
+use probes_common::offsets::MISSING;
 use probes_common::settings::{filter, port};
 
 use crate::conns;
@@ -65,9 +66,18 @@ pub fn retransmit(ctx: RawTracePointContext) -> i32 {
     if let Some(conn) = CONNS.get_ptr_mut(sk) {
         count(hit::RETRANSMIT);
         // SAFETY: a value of the map of connections.
-        changed(sk, unsafe { &mut *conn }, change::RETRANSMIT, 0);
+        changed(sk, unsafe { &mut *conn }, change::RETRANSMIT, segments_of(ctx.arg(1)));
     }
     0
+}
+
+/// How many segments a buffer is cut into on its way (`tcp_skb_pcount`). 0: this kernel does not say.
+#[inline(always)]
+fn segments_of(skb: u64) -> u32 {
+    if offset::SKB_CB.load() == MISSING || offset::CB_SEGMENTS.load() == MISSING {
+        return 0;
+    }
+    u32::from(member::<u16>(skb + u64::from(offset::SKB_CB.load()), &offset::CB_SEGMENTS))
 }
 
 /// The current process calls `connect`.
@@ -149,13 +159,17 @@ fn received_all(sk: u64, conn: &mut Conn) {
     ended(conn, false, position);
 }
 
-/// Tells of a change.
+/// Tells of a change. `number`: error number, or how many segments.
 #[inline(never)]
-fn changed(sk: u64, conn: &mut Conn, change: u32, errno: u32) {
+fn changed(sk: u64, conn: &mut Conn, change: u32, number: u32) {
     let mut event = Changed { header: header(kind::STATE), body: Change::default() };
     event.header.conn = conn.id;
     event.body.change = change;
-    event.body.errno = errno;
+    if change == change::RETRANSMIT {
+        event.header.len = u64::from(number);
+    } else {
+        event.body.errno = number;
+    }
     conns::describe(sk, conn, &mut event.body.tuple);
     deliver_value(&event);
 }

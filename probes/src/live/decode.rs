@@ -55,6 +55,9 @@ pub(super) struct Decoder {
 /// closed the connection meanwhile. So the ends of sockets that carry TLS are told of this much later, ns.
 const LINGER: u64 = 50_000_000;
 
+/// Segments of one buffer (`GSO_MAX_SEGS` was 65535 once; what the network takes at a time is far below).
+const MOST_SEGMENTS: u64 = 1024;
+
 struct Socket {
     id: SocketId,
     /// The process that used it last; 0 if unknown.
@@ -395,7 +398,11 @@ impl Decoder {
             _ => return,
         };
         let socket = socket.id;
-        self.push(SocketEvent::State(State { time, socket, change }));
+        // Segments that were sent again together are one event for the kernel.
+        let times = if body.change == change::RETRANSMIT { header.len.clamp(1, MOST_SEGMENTS) } else { 1 };
+        for _ in 0..times {
+            self.push(SocketEvent::State(State { time, socket, change: change.clone() }));
+        }
     }
 }
 
