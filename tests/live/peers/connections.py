@@ -28,15 +28,25 @@ def say(one, other, what):
 
 def note(client, **facts):
     """`client` of the server's port and its own: what both ends must say."""
-    truth[client.getsockname()[1]] = facts
+    truth[client.getsockname()[1]] = {"midstream": False, **facts}
 
+
+server = socket.create_server(("127.0.0.1", 0))
+# From before anybody looked: one goes on, the other stays silent.
+old, old_other = pair(server)
+say(old, old_other, b"x" * 1000), say(old_other, old, b"x" * 2000)
+silent = pair(server)
 
 open(FOLDER + "/waiting", "w").close()
 while not os.path.exists(FOLDER + "/go"):
     time.sleep(0.01)
 
-server = socket.create_server(("127.0.0.1", 0))
-stay = []
+stay = [*silent]
+
+# What was said before is not counted: it was not seen.
+note(old, state="open", sent=1, received=3, reset=False, errno=None, midstream=True)
+say(old, old_other, b"1"), say(old_other, old, b"123")
+stay += [old, old_other]
 
 client, other = pair(server)
 note(client, state="closed", sent=5, received=7, reset=False, errno=None)
