@@ -109,7 +109,7 @@ def verify():
     # The other back end's programs need what this kernel lacks, or, emulated, minutes of the verifier's time.
     calls = ["sys_enter", "sys_exit" if RELEASE >= (5, 17) else "sys_exit_inline"]
     sockets = ["sock_send", "sock_recv"] if RELEASE >= (6, 3) else ["ring"]
-    names = ["exec", "fork", "exit", "set_state", "destroy", "retransmit", "ssl_read", "tls_return", "go_return", *calls, *sockets]
+    names = ["exec", "fork", "exit", "set_state", "destroy", "retransmit", "ssl_read", "tls_return", "sendfile_return", "go_return", *calls, *sockets]
     text = subprocess.run(["/payload/verify", *names], check=True, capture_output=True, text=True).stdout
     print("  " + "\n  ".join(text.splitlines()))
     lines = [line.split(None, 3) for line in text.splitlines()[1:]]
@@ -172,15 +172,41 @@ def tls():
     assert all(row["tls"] and row["source"] == "openssl" for row in rows), rows
 
 
-def kernel_tls():
-    """nginx leaves encryption to the kernel, and files to sendfile: read at the socket, without a hook on its library."""
+def has_kernel_tls():
+    """Loads what kernel TLS needs, once."""
     modules = sorted(os.listdir("/payload/modules"))
     if not any(name.endswith("-tls.ko") for name in modules):
         print("  this kernel was built without it")
         assert RELEASE < (6, 0)
-        return
-    for name in modules:
+        return False
+    for name in modules if not os.path.exists("/proc/net/tls_stat") else []:
         subprocess.run(["insmod", f"/payload/modules/{name}"], check=True)
+    return True
+
+
+def kernel_tls_1_3():
+    """Version 1.3, also where it is received: both ends' rows are the program's own."""
+    if not has_kernel_tls():
+        return
+    log, before = f"{OUT}/ktls13.log", tls_statistics()
+    rows, coverage = finished("ktls13", "--no-tls", "-q", "http", "--", "python3", "/payload/ktls.py", log)
+    now = tls_statistics()
+    counters = {name: now[name] - before[name] for name in ("TlsTxSw", "TlsRxSw")}
+    print(f"  {counters} {coverage}")
+    assert counters == {"TlsTxSw": 4, "TlsRxSw": 4}, counters
+    truth = collections.Counter(read(log).splitlines())
+    assert sum(truth.values()) == 6
+    for role in ("client", "server"):
+        columns = ("method", "path", "status", "resp_bytes")
+        seen = collections.Counter(" ".join(str(row[column]) for column in columns) for row in rows if row["role"] == role)
+        assert seen == truth, (role, seen, truth)
+    assert all(row["tls"] and row["source"] == "ktls" and not row["gap"] for row in rows), rows
+
+
+def kernel_tls():
+    """nginx leaves encryption to the kernel, and files to SSL_sendfile: read at the socket, without a hook on its library."""
+    if not has_kernel_tls():
+        return
     # In version 1.3 this OpenSSL still decrypts by itself. No hooks (`--no-tls`): then nothing else can have read it.
     read_by = [("TLSv1.2", ["--no-tls"], {"ktls"}, ["TlsTxSw", "TlsRxSw"]), ("TLSv1.2", [], {"ktls"}, ["TlsTxSw", "TlsRxSw"]),
                ("TLSv1.3", [], {"ktls", "openssl"}, ["TlsTxSw"])]
@@ -276,7 +302,7 @@ def command():
     assert [(row["process"], row["path"], row["status"]) for row in rows] == [("curl", "/page", 200)], text
 
 
-CHECKS = [verify, doctor, probes, http, http_by_syscall_hooks, python, tls, kernel_tls, threads, command]
+CHECKS = [verify, doctor, probes, http, http_by_syscall_hooks, python, tls, kernel_tls, kernel_tls_1_3, threads, command]
 
 
 def main():
