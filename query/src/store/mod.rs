@@ -240,6 +240,12 @@ impl Store {
         self.parts().iter().map(|part| part.bytes()).sum()
     }
 
+    /// A number that is another one whenever a row has been added.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.next_seq
+    }
+
     /// Rows held of the tables that grow.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -195,6 +195,11 @@ impl Engine {
         self.store.snapshot()
     }
 
+    /// A number that is another one whenever a row has been added.
+    pub(crate) fn newest(&self) -> u64 {
+        self.store.newest()
+    }
+
     /// All finished rows as of now.
     pub(crate) fn finished_rows(&mut self) -> Snapshot {
         self.store.set_open(Vec::new());

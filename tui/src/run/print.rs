@@ -20,6 +20,8 @@ pub(crate) struct Printer {
     /// Adds rows up as they come, so that a live result covers those that the store has let go.
     running: Option<Box<Running>>,
     last: Instant,
+    /// [`Engine::newest`] when rows were printed one by one.
+    newest: Option<u64>,
     /// How long that took: printing never takes more than half of the time, or events would wait.
     took: Duration,
 }
@@ -41,7 +43,7 @@ impl Printer {
             None => Mode::Final { refresh: refresh && live },
         };
         let running = query.running().filter(|_| live).map(Box::new);
-        Self { query, mode, rows, limit, live, running, last: Instant::now(), took: Duration::ZERO }
+        Self { query, mode, rows, limit, live, running, last: Instant::now(), newest: None, took: Duration::ZERO }
     }
 
     /// Whether rows are printed one by one.
@@ -66,9 +68,13 @@ impl Printer {
     pub(crate) fn tick(&mut self, engine: &mut Engine, reader: Option<&Reader>) -> Result<bool, Failure> {
         let every = if self.is_streaming() { STREAM_EVERY } else { REFRESH_EVERY };
         let began = Instant::now();
+        if self.is_streaming() && self.newest == Some(engine.newest()) {
+            return Ok(false);
+        }
         if self.last.elapsed() < every.max(self.took.saturating_mul(2)) {
             return Ok(false);
         }
+        self.newest = Some(engine.newest());
         let done = self.print_what_is_due(engine, reader);
         self.last = Instant::now();
         self.took = began.elapsed();
@@ -151,7 +157,7 @@ fn wrong(query: &Query, error: &query::QueryError) -> Failure {
     Failure::usage(error.render(query.text(), 100, false).trim_end().trim_start_matches("error: ").to_owned())
 }
 
-/// A row may be printed up to 100 ms after it is complete.
-const STREAM_EVERY: Duration = Duration::from_millis(40);
+/// A row may be printed up to 100 ms after it is complete; the kernel's buffer is looked at every 10 ms.
+const STREAM_EVERY: Duration = Duration::from_millis(10);
 /// At most twice a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);

@@ -153,9 +153,11 @@ impl Worker {
                     Source::File(_) => break Batch::End,
                 }
             }
+            // Events come in bursts; those that are here already do not wait for the next one.
+            let wait = if batch.is_empty() { WAIT } else { BETWEEN };
             let next = match &mut self.source {
-                Source::Live(capture) => capture.next(WAIT),
-                Source::File(file) => file.next(WAIT),
+                Source::Live(capture) => capture.next(wait),
+                Source::File(file) => file.next(wait),
             };
             match next {
                 Ok(Next::Event(event)) if self.is_too_late(&event) => continue,
@@ -165,7 +167,7 @@ impl Worker {
                         began = Instant::now();
                     }
                     batch.push(event);
-                    if batch.len() < BATCH && began.elapsed() < WAIT {
+                    if batch.len() < BATCH && began.elapsed() < FILL {
                         continue;
                     }
                 }
@@ -253,7 +255,9 @@ fn shaping(options: &probes::live::Options) -> Vec<(String, String)> {
 const QUEUE: usize = 128;
 /// Events a batch at most.
 const BATCH: usize = 256;
-/// How long an event may be waited for, and a batch be filled.
+/// How long an event may be waited for: the first of a batch, another one, and how long a batch be filled.
 const WAIT: Duration = Duration::from_millis(20);
+const BETWEEN: Duration = Duration::from_millis(2);
+const FILL: Duration = Duration::from_millis(10);
 /// How often the hooks' counters are read.
 const HOOKS_EVERY: Duration = Duration::from_secs(1);
