@@ -60,6 +60,8 @@ const QUERIES: &[&str] = &[
     "http | summarize dcount(trace_id), count() by trace_id | sort trace_id | take 3",
     "http where error | top 7 by latency | select id, latency, path",
     "http | top 5 by latency asc | select id, latency",
+    "http | top 7 by status | select id, path",
+    "http | top 9 by conn asc | select id, conn",
     "http | top 3 by time | select id, path",
     "http where status = 999 | top 3 by latency",
     "http | top 3 by latency + ttfb | select id",
@@ -183,6 +185,28 @@ fn files_that_others_have_written() {
         .finish(&mut cast)
         .expect("writes");
     same(&opened(vec![Source::Path(other)]), &loaded(&[&path]), "another program's file");
+}
+
+/// Groups of rows are read by several threads, and passed over where the file says that they hold nothing of interest.
+#[test]
+fn many_groups_of_rows() {
+    let folder = tempfile::tempdir().expect("makes a folder");
+    let path = write(folder.path(), "a.parquet", 3, 3000);
+    let whole = ParquetReader::new(File::open(&path).expect("is there")).finish().expect("reads");
+    for (name, pages, compression) in [
+        ("small.parquet", None, ParquetCompression::Snappy),
+        ("pages.parquet", Some(300), ParquetCompression::Uncompressed),
+    ] {
+        let path = folder.path().join(name);
+        let mut http = whole.clone().lazy().filter(col("table").eq(lit("http"))).collect().expect("filters");
+        ParquetWriter::new(File::create(&path).expect("makes a file"))
+            .with_row_group_size(Some(150))
+            .with_data_page_size(pages)
+            .with_compression(compression)
+            .finish(&mut http)
+            .expect("writes");
+        same(&opened(vec![Source::Path(path.clone())]), &loaded(&[&path]), name);
+    }
 }
 
 #[test]

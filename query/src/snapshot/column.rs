@@ -1,12 +1,5 @@
 //! The values of one column in one row group: where the file says each distinct value once and a number a row, they stay
 //! so.
-//!
-//! ```text
-//! column chunk: [dictionary page: GET POST …] [data page: lengths of runs, numbers in few bits] …
-//!                        |                          |
-//!                     values                      codes
-//! ```
-//! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/>)
 
 use std::fs::File;
 use std::io::Cursor;
@@ -17,14 +10,12 @@ use std::sync::Arc;
 use polars::prelude::*;
 use polars_arrow::bitmap::Bitmap;
 use polars_buffer::Buffer;
-use polars_parquet::parquet::encoding::hybrid_rle::HybridRleDecoder;
 use polars_parquet::parquet::metadata::ColumnChunkMetadata;
-use polars_parquet::parquet::page::{DataPage, DataPageHeader, DictPage, FormatEncoding};
 use polars_parquet::parquet::read::{BasicDecompressor, PageReader};
-use polars_parquet::parquet::schema::types::PhysicalType;
 use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{Filter, column_iter_to_arrays};
 
+use super::pages::decoded;
 use super::scan::{Bytes, Group, Scan};
 use crate::store::physical::dtype;
 
@@ -97,7 +88,7 @@ impl Reader {
     }
 }
 
-fn damaged() -> PolarsError {
+pub(super) fn damaged() -> PolarsError {
     polars_err!(ComputeError: "the Parquet file is damaged")
 }
 
@@ -174,21 +165,17 @@ impl Scan {
             bytes.push(reader.bytes(&chunk.byte_range())?);
         }
         let pages = |chunk: &ColumnChunkMetadata, bytes: &Buffer<u8>| {
-            BasicDecompressor::new(
-                PageReader::new(Cursor::new(bytes.clone()), chunk, Vec::new(), usize::MAX),
-                Vec::new(),
-            )
+            let reader = PageReader::new(Cursor::new(bytes.clone()), chunk, Vec::new(), usize::MAX);
+            BasicDecompressor::new(reader, Vec::new())
         };
         if let (Some(chunk), [bytes]) = (chunks().next(), bytes.as_slice())
-            && chunk.dictionary_page_offset().is_some()
-            && let Some((values, codes)) = coded(pages(chunk, bytes), chunk, own, group.length)?
+            && let Some(values) = decoded(|| pages(chunk, bytes), chunk, own, group.length, rows)?
         {
-            let codes = match rows {
-                Some(rows) => rows.true_idx_iter().filter_map(|row| codes.get(row).copied()).collect(),
-                None => codes,
-            };
-            let values = values.with_name(name.into()).into_column();
-            return Ok(Values::Coded(Coded { values, codes: Arc::new(codes) }));
+            let named = |column: Column| column.with_name(name.into());
+            return Ok(match values {
+                Values::Plain(column) => Values::Plain(named(column)),
+                Values::Coded(coded) => Values::Coded(Coded { values: named(coded.values), ..coded }),
+            });
         }
         let columns = chunks().zip(&bytes).map(|(chunk, bytes)| pages(chunk, bytes)).collect();
         let types = chunks().map(|chunk| &chunk.descriptor().descriptor.primitive_type).collect();
@@ -198,216 +185,5 @@ impl Scan {
         };
         let (arrays, _) = column_iter_to_arrays(columns, types, field.clone(), Some(filter))?;
         Ok(Values::Plain(Series::try_from((field, arrays))?.into_column()))
-    }
-}
-
-/// The distinct values (null is the last one) and their numbers; null where some values are said another way, or have a
-/// type that is seldom said so.
-fn coded(
-    mut pages: BasicDecompressor,
-    chunk: &ColumnChunkMetadata,
-    own: &DataType,
-    rows: usize,
-) -> PolarsResult<Option<(Series, Vec<u32>)>> {
-    let descriptor = &chunk.descriptor().descriptor;
-    if descriptor.max_rep_level > 0 || descriptor.max_def_level > 1 {
-        return Ok(None);
-    }
-    let Some(dictionary) = pages.read_dict_page()? else { return Ok(None) };
-    let Some(values) = distinct_values(&dictionary, chunk.physical_type(), own)? else { return Ok(None) };
-    let null = u32::try_from(dictionary.num_values).map_err(|_| damaged())?;
-    let mut codes = Vec::with_capacity(rows);
-    while let Some(page) = pages.next() {
-        let page = page?.decompress(&mut pages)?;
-        let encoding = match page.header() {
-            DataPageHeader::V1(header) => header.encoding,
-            DataPageHeader::V2(header) => header.encoding,
-        };
-        if !matches!(encoding, FormatEncoding::RLE_DICTIONARY | FormatEncoding::PLAIN_DICTIONARY) {
-            return Ok(None);
-        }
-        if page.num_values() > rows.saturating_sub(codes.len()) {
-            return Err(damaged());
-        }
-        add_codes(&page, descriptor.max_def_level > 0, null, &mut codes)?;
-        pages.reuse_page_buffer(page);
-    }
-    // Whatever a damaged file says must be a value.
-    if codes.len() != rows || codes.iter().any(|code| *code > null) {
-        return Err(damaged());
-    }
-    Ok(Some((values, codes)))
-}
-
-fn distinct_values(page: &DictPage, physical: PhysicalType, own: &DataType) -> PolarsResult<Option<Series>> {
-    let (bytes, count): (&[u8], usize) = (&page.buffer, page.num_values);
-    let name = PlSmallStr::EMPTY;
-    Ok(Some(
-        match (physical, own) {
-            (PhysicalType::ByteArray, DataType::String) => texts(bytes, count)
-                .ok_or_else(damaged)?
-                .into_iter()
-                .map(Some)
-                .chain([None])
-                .collect::<StringChunked>()
-                .into_series(),
-            (PhysicalType::Int64, DataType::Int64 | DataType::UInt64) => {
-                let numbers = || bytes.as_chunks::<8>().0.iter().take(count).map(|bytes| i64::from_le_bytes(*bytes));
-                if numbers().len() != count {
-                    return Err(damaged());
-                }
-                match own {
-                    DataType::Int64 => numbers().map(Some).chain([None]).collect::<Int64Chunked>().into_series(),
-                    _ => {
-                        let numbers = numbers().map(|number| Some(number.cast_unsigned()));
-                        numbers.chain([None]).collect::<UInt64Chunked>().into_series()
-                    }
-                }
-            }
-            (PhysicalType::Int32, DataType::UInt16 | DataType::UInt32) => {
-                let numbers = bytes.as_chunks::<4>().0.iter().take(count).map(|bytes| Some(u32::from_le_bytes(*bytes)));
-                if numbers.len() != count {
-                    return Err(damaged());
-                }
-                numbers.chain([None]).collect::<UInt32Chunked>().into_series().cast(own)?
-            }
-            _ => return Ok(None),
-        }
-        .with_name(name),
-    ))
-}
-
-/// Texts that each have their length in front.
-fn texts(mut bytes: &[u8], count: usize) -> Option<Vec<&str>> {
-    let mut texts = Vec::with_capacity(count.min(bytes.len()));
-    for _ in 0..count {
-        let (length, rest) = bytes.split_first_chunk::<4>()?;
-        let (text, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-        texts.push(std::str::from_utf8(text).ok()?);
-        bytes = rest;
-    }
-    Some(texts)
-}
-
-/// Adds the numbers of one page's rows; rows without a value have number `null`.
-fn add_codes(page: &DataPage, optional: bool, null: u32, codes: &mut Vec<u32>) -> PolarsResult<()> {
-    let rows = page.num_values();
-    let (levels, body) = parts(page, optional).ok_or_else(damaged)?;
-    let Some((bits, body)) = body.split_first() else {
-        // Nothing but nulls.
-        codes.resize(codes.len() + rows, null);
-        return Ok(());
-    };
-    if *bits > 32 {
-        return Err(damaged());
-    }
-    let defined = match levels {
-        Some(levels) => HybridRleDecoder::new(levels, 1, rows).collect()?,
-        None => Vec::new(),
-    };
-    let count = if levels.is_some() { defined.iter().filter(|level| **level == 1).count() } else { rows };
-    let numbers = HybridRleDecoder::new(body, u32::from(*bits), count).collect()?;
-    if numbers.len() != count || (levels.is_some() && defined.len() != rows) {
-        return Err(damaged());
-    }
-    if count == rows {
-        codes.extend_from_slice(&numbers);
-    } else {
-        let mut numbers = numbers.into_iter();
-        codes.extend(defined.iter().map(|level| if *level == 1 { numbers.next().unwrap_or(null) } else { null }));
-    }
-    Ok(())
-}
-
-/// The definition levels, where there are some, and what follows them.
-fn parts(page: &DataPage, optional: bool) -> Option<(Option<&[u8]>, &[u8])> {
-    let bytes = page.buffer();
-    match page.header() {
-        DataPageHeader::V1(_) if optional => {
-            let (length, rest) = bytes.split_first_chunk::<4>()?;
-            let (levels, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-            Some((Some(levels), rest))
-        }
-        DataPageHeader::V1(_) => Some((None, bytes)),
-        DataPageHeader::V2(header) => {
-            let repetition = usize::try_from(header.repetition_levels_byte_length).ok()?;
-            let (_, rest) = bytes.split_at_checked(repetition)?;
-            let (levels, rest) = rest.split_at_checked(usize::try_from(header.definition_levels_byte_length).ok()?)?;
-            Some((optional.then_some(levels), rest))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::generate::Generator;
-
-    /// The pages of a column of texts, some of which are null.
-    fn pages(texts: &[Option<&str>]) -> (DictPage, Vec<DataPage>) {
-        let mut frame = DataFrame::new(texts.len(), vec![Column::new("text".into(), texts)]).expect("is a frame");
-        let mut bytes = Vec::new();
-        let writer = ParquetWriter::new(&mut bytes).with_compression(ParquetCompression::Uncompressed);
-        writer.finish(&mut frame).expect("writes");
-        let metadata = ParquetReader::new(Cursor::new(&bytes)).get_metadata().expect("reads").clone();
-        let chunk = &metadata.row_groups[0].parquet_columns()[0];
-        let range = chunk.byte_range();
-        let range = usize::try_from(range.start).expect("fits")..usize::try_from(range.end).expect("fits");
-        let reader =
-            PageReader::new(Cursor::new(Buffer::from_vec(bytes[range].to_vec())), chunk, Vec::new(), usize::MAX);
-        let mut pages = BasicDecompressor::new(reader, Vec::new());
-        let dictionary = pages.read_dict_page().expect("reads").expect("is there");
-        let mut data = Vec::new();
-        while let Some(page) = pages.next() {
-            data.push(page.expect("reads").decompress(&mut pages).expect("is not compressed"));
-        }
-        (dictionary, data)
-    }
-
-    fn texts() -> Vec<Option<&'static str>> {
-        let names = [Some("/"), Some("/cart"), None, Some("/users/{id}"), Some("")];
-        (0..5_000).map(|row| names[row % 7 % names.len()]).collect()
-    }
-
-    #[test]
-    fn values_and_codes_are_the_rows() {
-        let texts = texts();
-        let (dictionary, pages) = pages(&texts);
-        let values =
-            distinct_values(&dictionary, PhysicalType::ByteArray, &DataType::String).expect("reads").expect("some");
-        let mut codes = Vec::new();
-        for page in &pages {
-            add_codes(page, true, u32::try_from(dictionary.num_values).expect("few"), &mut codes).expect("reads");
-        }
-        let values = values.str().expect("is text");
-        let rows: Vec<Option<&str>> = codes.iter().map(|code| values.get(*code as usize)).collect();
-        assert_eq!(rows, texts);
-        assert_eq!(values.len(), 5, "each once, and null");
-    }
-
-    #[test]
-    fn damaged_pages_are_errors_or_other_values() {
-        let (dictionary, pages) = pages(&texts());
-        let mut numbers = Generator::new(5);
-        let mut refused = 0;
-        for _ in 0..3_000 {
-            let mut broken = dictionary.clone();
-            let bytes = broken.buffer.to_mut();
-            let at = usize::try_from(numbers.below(bytes.len() as u64)).expect("fits");
-            bytes[at] = u8::try_from(numbers.below(256)).expect("fits");
-            bytes.truncate(bytes.len() - usize::try_from(numbers.below(2)).expect("fits"));
-            refused += u32::from(distinct_values(&broken, PhysicalType::ByteArray, &DataType::String).is_err());
-            let mut page = pages[0].clone();
-            let bytes = page.buffer_mut();
-            // What says lengths stands at the beginning.
-            for _ in 0..3 {
-                let at = usize::try_from(numbers.below(16)).expect("fits");
-                bytes[at] = u8::try_from(numbers.below(256)).expect("fits");
-            }
-            bytes.truncate(usize::try_from(numbers.below(bytes.len() as u64 + 1)).expect("fits"));
-            let mut codes = Vec::new();
-            refused += u32::from(add_codes(&page, true, 4, &mut codes).is_err());
-        }
-        assert!(refused > 100, "{refused}");
     }
 }

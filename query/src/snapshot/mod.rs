@@ -2,6 +2,7 @@
 
 mod column;
 mod file;
+mod pages;
 mod read;
 mod scan;
 #[cfg(test)]

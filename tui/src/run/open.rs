@@ -200,6 +200,9 @@ pub(crate) fn files(
     everything: bool,
     tap: Option<Tap>,
 ) -> Result<Opened, Failure> {
+    if everything {
+        probes::memory::keep_freed();
+    }
     let mut engine = Engine::new(keep, everything);
     let exports = tap.is_some();
     engine.export_to(tap);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use polars::prelude::*;
 use polars_arrow::bitmap::Bitmap;
 
+use super::Piece;
 use crate::ast::Compare;
 use crate::lower::expr::Lower;
 use crate::plan::Step;
@@ -122,6 +123,7 @@ fn turned(op: Compare) -> Compare {
 
 /// Rows of one row group.
 pub(super) struct Batch<'a> {
+    number: usize,
     scan: &'a Scan,
     reader: &'a Reader,
     group: &'a Group,
@@ -134,8 +136,14 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(scan: &'a Scan, reader: &'a Reader, group: &'a Group) -> Self {
-        Self { scan, reader, group, rows: None, columns: HashMap::new(), whole: HashMap::new() }
+    pub(super) fn new(piece: &Piece<'a>, reader: &'a Reader) -> Self {
+        let Piece { number, scan, group } = *piece;
+        Self { number, scan, reader, group, rows: None, columns: HashMap::new(), whole: HashMap::new() }
+    }
+
+    /// Of the piece that it is.
+    pub(super) fn number(&self) -> usize {
+        self.number
     }
 
     /// How many rows are left.

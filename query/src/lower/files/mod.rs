@@ -60,6 +60,7 @@ fn is_condition(step: &Step) -> bool {
 
 /// A row group and where it is.
 struct Piece<'a> {
+    number: usize,
     scan: &'a Scan,
     group: &'a Group,
 }
@@ -72,8 +73,8 @@ fn pieces<'a>(table: &str, snapshot: &'a Snapshot) -> Option<Vec<Piece<'a>>> {
     {
         return None;
     }
-    let pieces = scans.into_iter().map(Arc::as_ref);
-    Some(pieces.flat_map(|scan| scan.groups.iter().map(move |group| Piece { scan, group })).collect())
+    let groups = scans.into_iter().map(Arc::as_ref).flat_map(|scan| scan.groups.iter().map(move |group| (scan, group)));
+    Some(groups.enumerate().map(|(number, (scan, group))| Piece { number, scan, group }).collect())
 }
 
 /// Calls `add` for every row group that `wanted` lets through, on as many threads as there are processors; gives what
@@ -93,12 +94,12 @@ fn each<T: Send>(
             if !wanted(piece) {
                 continue;
             }
-            let Piece { scan, group } = piece;
+            let scan = &piece.scan;
             let open = match reader.take().filter(|(of, _)| std::ptr::eq(*of, *scan)) {
                 Some((_, open)) => open,
                 None => scan.reader()?,
             };
-            let done = add(&mut made, &mut Batch::new(scan, &open, group));
+            let done = add(&mut made, &mut Batch::new(piece, &open));
             if !matches!(done, Ok(true)) {
                 stop.store(true, Ordering::Relaxed);
             }

@@ -59,42 +59,87 @@ pub(in crate::lower) fn first(
     let may_be_first = |piece: &Piece| {
         piece.may_meet(&conditions) && key.best(piece).is_none_or(|best| best >= least.load(Ordering::Relaxed))
     };
-    let look = |found: &mut BinaryHeap<Reverse<u64>>, batch: &mut Batch| {
+    let look = |found: &mut Found, batch: &mut Batch| {
         if batch.retain(&conditions)? {
-            key.each(batch, |_, number| {
-                if found.len() < count || found.peek().is_some_and(|Reverse(last)| number > *last) {
-                    found.push(Reverse(number));
-                    if found.len() > count {
-                        found.pop();
-                    }
-                }
-            })?;
-            if let Some(Reverse(last)) = found.peek().filter(|_| found.len() == count) {
-                least.fetch_max(*last, Ordering::Relaxed);
+            let piece = batch.number();
+            key.each(batch, |row, number| found.add(Place { number, piece, row }, count))?;
+            if let Some(Reverse(last)) = found.best.peek().filter(|_| found.best.len() == count) {
+                least.fetch_max(last.number, Ordering::Relaxed);
             }
         }
         Ok(true)
     };
-    let Some(found) = each(&pieces, may_be_first, BinaryHeap::new, look)? else { return Ok(None) };
-    let mut found: Vec<u64> = found.into_iter().flatten().map(|Reverse(number)| number).collect();
-    found.sort_unstable_by_key(|number| Reverse(*number));
+    let Some(parts) = each(&pieces, may_be_first, Found::default, look)? else { return Ok(None) };
+    let passed = parts.iter().filter_map(|found| found.passed).max();
+    let mut best: Vec<Place> = parts.into_iter().flat_map(|found| found.best).map(|Reverse(place)| place).collect();
+    best.sort_unstable_by_key(|place| Reverse(place.number));
     // Otherwise rows without a value are among the first, too.
-    let Some(last) = found.get(count - 1).copied() else { return Ok(None) };
+    let Some(last) = best.get(count - 1).map(|place| place.number) else { return Ok(None) };
     least.fetch_max(last, Ordering::Relaxed);
+    best.retain(|place| place.number >= last);
+    let all_known = passed.is_none_or(|passed| passed < last);
     let retain = |batch: &mut Batch| -> PolarsResult<bool> {
         if !batch.retain(&conditions)? {
             return Ok(false);
         }
         let mut rows = MutableBitmap::from_len_zeroed(batch.height());
-        key.each(batch, |row, number| {
-            if number >= last {
-                rows.set(row, true);
-            }
-        })?;
+        if all_known {
+            let piece = batch.number();
+            best.iter().filter(|place| place.piece == piece).for_each(|place| rows.set(place.row, true));
+        } else {
+            key.each(batch, |row, number| {
+                if number >= last {
+                    rows.set(row, true);
+                }
+            })?;
+        }
         batch.narrow(rows.into())
     };
-    let rows = Wanted::of(plan).rows(&pieces, may_be_first, retain)?;
-    Ok(rows.map(|rows| (rows, at)))
+    let mut wanted = Wanted::of(plan);
+    if all_known {
+        let pieces_of_best: Vec<usize> = best.iter().map(|place| place.piece).collect();
+        if best.windows(2).all(|two| two[0].number != two[1].number) {
+            wanted.need_no_order();
+        }
+        let has_best = |piece: &Piece| pieces_of_best.contains(&piece.number);
+        return Ok(wanted.rows(&pieces, has_best, retain)?.map(|rows| (rows, at)));
+    }
+    Ok(wanted.rows(&pieces, may_be_first, retain)?.map(|rows| (rows, at)))
+}
+
+/// Where a row is, and what it is put in order by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    number: u64,
+    piece: usize,
+    /// Among the rows that meet the conditions.
+    row: usize,
+}
+
+/// The best rows of some pieces.
+#[derive(Debug, Default)]
+struct Found {
+    best: BinaryHeap<Reverse<Place>>,
+    /// The greatest number that was passed over.
+    passed: Option<u64>,
+}
+
+impl Found {
+    fn add(&mut self, place: Place, count: usize) {
+        let worst = self.best.peek().filter(|_| self.best.len() >= count).map(|Reverse(worst)| worst.number);
+        let passed = match worst {
+            Some(worst) if place.number <= worst => Some(place.number),
+            Some(worst) => {
+                self.best.pop();
+                Some(worst)
+            }
+            None => None,
+        };
+        if worst.is_none_or(|worst| place.number > worst) {
+            self.best.push(Reverse(place));
+        }
+        self.passed = self.passed.max(passed);
+    }
 }
 
 /// More than that are not worth looking for first.
@@ -161,6 +206,13 @@ struct Wanted {
 impl Wanted {
     fn none(&self) -> PolarsResult<DataFrame> {
         source::scanned(self.table, &self.reads, &Snapshot::default(), true)?.collect()
+    }
+
+    /// No two rows are equal in what they are put in order by.
+    fn need_no_order(&mut self) {
+        self.columns.truncate(self.reads.len());
+        self.exprs.truncate(self.reads.len());
+        self.exprs.extend([lit(0_u64).alias(SEQ), lit(0_u64).alias(TIE)]);
     }
 
     fn of(plan: &Plan) -> Self {
