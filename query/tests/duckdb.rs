@@ -1,10 +1,14 @@
 //! The same questions to explore and to DuckDB, over the same snapshot.
 //!
-//! `cargo test -p query --test duckdb -- --include-ignored`; `ROWS=1000000` for more of them (then with `--release`).
+//! `cargo test -p query --test duckdb -- --include-ignored`. These are made-up exchanges, in memory and in a file; `million`
+//! asks about a million rows with the ends of every type.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+#[path = "duckdb/ask.rs"]
+mod ask;
+#[path = "duckdb/million.rs"]
+mod million;
 
+use ask::{difference, duckdb};
 use query::generate::{Generator, START};
 use query::{Context, Query, Store, StoreOptions, Value, snapshot};
 
@@ -284,53 +288,4 @@ fn duckdb_gives_the_same_answers() {
         }
     }
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), SAME.len(), wrong.join("\n"));
-}
-
-/// The results of every statement.
-fn duckdb<'a>(path: &std::path::Path, statements: impl Iterator<Item = &'a str>) -> Vec<serde_json::Value> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/duckdb/ask.py");
-    // The runner of the tests has an environment with the package.
-    let python = std::env::var("EXPLORE_TEST_TOOLS")
-        .map_or_else(|_| "python3".to_owned(), |tools| format!("{tools}/bin/python"));
-    let mut child = Command::new(python)
-        .args([script.as_ref(), path.as_os_str()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 is there");
-    let text: String = statements.map(|statement| format!("{statement}\n")).collect();
-    child.stdin.take().expect("has a stdin").write_all(text.as_bytes()).expect("writes");
-    let output = child.wait_with_output().expect("runs");
-    assert!(output.status.success(), "the script failed (its message is above)");
-    let text = String::from_utf8(output.stdout).expect("is text");
-    text.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect()
-}
-
-fn difference(found: &[Vec<Value>], expected: &serde_json::Value) -> Option<String> {
-    let expected = expected.as_array()?;
-    if found.len() != expected.len() {
-        return Some(format!("{} rows, DuckDB {}", found.len(), expected.len()));
-    }
-    found.iter().zip(expected).enumerate().find_map(|(number, (row, other))| {
-        let other = other.as_array()?;
-        let same = row.len() == other.len() && row.iter().zip(other).all(|(value, other)| is_same(value, other));
-        (!same).then(|| format!("row {number}: {row:?}, DuckDB {other:?}"))
-    })
-}
-
-fn is_same(value: &Value, other: &serde_json::Value) -> bool {
-    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0);
-    match value {
-        Value::Null => other.is_null(),
-        Value::Bool(value) => other.as_bool() == Some(*value),
-        Value::String(text) => other.as_str() == Some(text),
-        Value::U64(number) | Value::Bytes(number) => {
-            other.as_u64() == Some(*number) || other.as_f64().is_some_and(|other| near(*number as f64, other))
-        }
-        Value::I64(number) | Value::Duration(number) => {
-            other.as_i64() == Some(*number) || other.as_f64().is_some_and(|other| near(*number as f64, other))
-        }
-        Value::F64(number) => other.as_f64().is_some_and(|other| near(*number, other)),
-        _ => false,
-    }
 }

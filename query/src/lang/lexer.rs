@@ -131,7 +131,8 @@ fn dotted(before: &str, rest: &str) -> String {
 }
 
 fn symbol(before: &str, rest: &str, at: usize, first: char) -> Result<(Kind, usize), QueryError> {
-    let foreign = FOREIGN.iter().find(|(text, _)| rest.starts_with(text));
+    // `&` alone means nothing, `&&` does.
+    let foreign = FOREIGN.iter().find(|(text, _)| rest.starts_with(text) && !rest.starts_with("&&"));
     if let Some((text, hint)) = foreign {
         let span = Span::new(at, at.saturating_add(text.len()));
         let error = QueryError::new(span, format!("`{text}` means nothing here"));

@@ -47,11 +47,13 @@ pub(super) fn scanned(
             rows.push(scan.lazy(needed, by)?);
         }
         for rows in rows {
-            let columns = match &view {
-                Some((_, columns)) => columns.clone(),
-                None => reads.iter().map(|name| col(name.as_str())).collect(),
+            // Constants, such as the name of a table, are put beside the rows: selected alone they would be one row.
+            let rows = match &view {
+                Some((_, columns)) => rows.with_columns(columns.clone()),
+                None => rows,
             };
-            // Without a column of the rows themselves constants would give one row.
+            let columns = reads.iter().map(|name| col(name.as_str())).collect();
+            // Without a column of the rows themselves there would be none.
             let columns = match (ordered, reads.is_empty()) {
                 (true, _) => with_order(columns),
                 (false, true) => vec![col(SEQ)],

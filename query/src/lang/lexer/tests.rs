@@ -16,6 +16,7 @@ fn literals() {
     check("10KB 4MiB 0b", &[Kind::Bytes(10_000), Kind::Bytes(4 << 20), Kind::Bytes(0)]);
     check("1.5KiB", &[Kind::Bytes(1536)]);
     check("50%", &[Kind::Float(0.5)]);
+    check("&& ||", &[Kind::Symbol("&&"), Kind::Symbol("||")]);
     check("1_000 1.5 1e3", &[Kind::Int(1000), Kind::Float(1.5), Kind::Float(1000.0)]);
     check("18446744073709551615", &[Kind::Int(u64::MAX)]);
     check("5xx", &[Kind::Class(5)]);
