@@ -9,6 +9,7 @@ pub mod golang;
 pub mod image;
 pub mod library;
 pub mod mapped;
+pub mod quic;
 pub mod sites;
 
 pub use library::{Library, Refusal, inspect};

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::tempdir;
 
-use crate::explore::{Explore, Finished, plain, text};
+use crate::explore::{Explore, Finished, plain, text, wait_for};
 use crate::peers::{Peer, free_port, script, tool, wait_for_port};
 use crate::servers::curl;
 use crate::tls::{Certificate, assert_decrypted, doctor};
@@ -69,6 +69,34 @@ fn blind(wrapper: &[&str]) -> (String, Finished) {
     let finished = explore.stop();
     assert_eq!(finished.rows.len(), 1, "{}", finished.stderr);
     (plain(&finished.rows[0]["reason"]), finished)
+}
+
+/// Every library of a process is told of, and what is not read beside them: a program with OpenSSL, with a BoringSSL that has
+/// no symbols, and with a socket where QUIC is spoken.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn doctor_tells_of_everything_that_a_process_has() {
+    let folder = tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let program = "
+import socket, ssl, sys, time
+import grpc
+talks = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+talks.connect(('127.0.0.1', 443))
+open(sys.argv[1], 'w').close()
+time.sleep(1000)
+";
+    let mut command = Command::new(tool("python"));
+    let process = Peer::start(folder.path(), "process", command.args(["-c", program, text(&ready)]));
+    wait_for("the program to be ready", || ready.exists());
+    let doctor = doctor(&process);
+    let (_, told) = doctor.split_once("TLS, by process:\n").unwrap_or_else(|| panic!("{doctor}"));
+    let told: Vec<&str> = told.lines().map(str::trim).collect();
+    assert_eq!(told.len(), 3, "{doctor}");
+    assert!(told[0].starts_with(&format!("{} python", process.pid())) && told[0].ends_with(" hooks"), "{doctor}");
+    assert!(told[0].contains(" openssl OpenSSL "), "{doctor}");
+    assert_eq!(told[1], "and more that is not readable: static BoringSSL, no symbols");
+    assert_eq!(told[2], "has UDP sockets on port 443: if they speak QUIC, that is not read");
 }
 
 /// A server with a root and a mount namespace of its own, whose library nobody outside has.

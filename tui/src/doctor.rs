@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use probes::SourceError;
 use probes::live::{Capture, Hook, HookState, Options, has_ring};
 use probes::targets::Targets;
-use probes::tls::{Refusal, inspect, mapped};
+use probes::tls::{Refusal, inspect, mapped, quic};
 use query::export::escape;
 use serde_json::{Value, json};
 
@@ -81,6 +81,8 @@ struct Process {
     reason: Option<String>,
     /// It has an io_uring.
     io_uring: bool,
+    /// It has UDP sockets where QUIC is spoken.
+    quic: bool,
 }
 
 /// A TLS library that a process has.
@@ -110,7 +112,8 @@ fn maps_tls(pid: u32) -> bool {
 
 fn process(pid: u32) -> Process {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
-    let mut found = Process { pid, name, libraries: Vec::new(), reason: None, io_uring: has_ring(pid) };
+    let (io_uring, quic) = (has_ring(pid), quic::may_be_spoken(pid));
+    let mut found = Process { pid, name, libraries: Vec::new(), reason: None, io_uring, quic };
     let files = match mapped::executables(pid) {
         Ok(files) => files,
         Err(error) => {
@@ -195,8 +198,11 @@ fn verdicts(process: &Process, hooks: &[Hook]) -> Vec<String> {
     if let Some(reason) = &process.reason {
         // To have none is no fault.
         let none = if reason == NONE { " (what it says in clear is read)" } else { "" };
-        let also = if lines.is_empty() { "" } else { "also has what is " };
+        let also = if lines.is_empty() { "" } else { "and more that is " };
         lines.push(format!("{also}not readable: {}{none}", escape(reason)));
+    }
+    if process.quic {
+        lines.push("has UDP sockets on port 443: if they speak QUIC, that is not read".to_owned());
     }
     if process.io_uring {
         lines.push("has an io_uring: what that moves through sockets is counted, not read".to_owned());
@@ -226,6 +232,7 @@ fn as_json(machine: &Machine, live: &Result<Vec<Hook>, SourceError>, processes: 
             "pid": process.pid,
             "process": process.name,
             "io_uring": process.io_uring,
+            "quic": process.quic,
             "tls": {
                 "library": first.map(|found| found.library),
                 "version": first.and_then(|found| found.version.as_ref()),
