@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::explore::{Explore, counted, plain, read, text};
-use crate::peers::{Peer, free_port, script, wait_for_port};
+use crate::peers::{Peer, free_port, script, tool, wait_for_port};
 
 /// A name server that knows what its options say, and nothing else.
 #[track_caller]
@@ -120,4 +120,37 @@ fn unbound_log(path: &Path) -> std::collections::BTreeMap<Vec<String>, usize> {
         let (name, kind) = rest.split_once(' ').unwrap();
         vec![name.trim_end_matches('.').to_owned(), kind.to_owned()]
     }))
+}
+
+/// Multicast DNS in a network of its own: a responder, a querier that is a member of the group (the answer goes to the group)
+/// and one that is not (it is answered by itself). What each says that it asked and answered is a row.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn multicast_dns_is_read_on_both_sides() {
+    let folder = tempdir().unwrap();
+    let (python, peer) = (tool("python"), script("mdns.py"));
+    let command = ["unshare", "--net", text(&python), text(&peer), text(folder.path())];
+    let query = "dns | select name, type, answers, rcode, role, transport, remote_port, error, pid";
+    let finished =
+        Explore::spawn(folder.path(), &[&["-q", query, "--format", "json", "--"], &command[..]].concat()).finish();
+    finished.assert_whole();
+    let logged = |part: &str| -> Vec<Value> {
+        serde_json::from_str(&read(&folder.path().join(part).with_extension("json"))).unwrap()
+    };
+    let line = |entry: &Value| [0, 1, 2].map(|at| plain(&entry[at])).to_vec();
+    let rows = |role: &str| {
+        let rows = finished.rows.iter().filter(|row| row["role"] == role);
+        counted(rows.map(|row| vec![plain(&row["name"]), plain(&row["type"]), plain(&row["answers"][0])]))
+    };
+    let asked = [logged("member"), logged("anyone")].concat();
+    assert_eq!(asked.len(), 4);
+    assert_eq!(rows("client"), counted(asked.iter().map(line)), "{:?}", finished.rows);
+    assert_eq!(rows("server"), counted(logged("responder").iter().map(line)), "{:?}", finished.rows);
+    for row in &finished.rows {
+        assert_eq!(
+            (&row["rcode"], &row["transport"], &row["error"]),
+            (&json!("NOERROR"), &json!("udp"), &json!(false)),
+            "{row}"
+        );
+    }
 }

@@ -346,15 +346,15 @@ fn is_multicast_answer(message: &Message<'_>) -> bool {
     message.header.id == 0 && message.questions.is_empty() && !message.answers.is_empty()
 }
 
-/// A response comes from where the query went, unless that was a group.
+/// A response comes from where the query went, and goes where it came from, unless that was a group.
 fn same_peer(asked: Option<&Endpoint>, answering: Option<&Endpoint>) -> bool {
     match (asked, answering) {
-        (Some(asked), Some(answering)) => asked == answering || is_group(asked),
+        (Some(asked), Some(answering)) => asked == answering || is_group(asked) || is_group(answering),
         _ => true,
     }
 }
 
-fn is_group(endpoint: &Endpoint) -> bool {
+pub(super) fn is_group(endpoint: &Endpoint) -> bool {
     match endpoint.address {
         Some(Address::Ip(address)) => address.is_multicast(),
         _ => false,

@@ -164,6 +164,21 @@ fn multicast_answers_find_their_questions() {
 }
 
 #[test]
+fn an_answer_to_the_group_is_one_to_whoever_asked() {
+    let (group, asking, other) = (peer("224.0.0.251", 5353), peer("10.0.0.7", 5353), peer("10.0.0.8", 5353));
+    let mut driver = Driver::new();
+    let asked = Build::new(0, 0).ask("printer.local", 1).bytes();
+    driver.datagram(0, Direction::Received, &asked, Some(&asking));
+    let answer = Build::new(0, ANSWER).answer("printer.local", 1, 120, &[10, 0, 0, 9]).bytes();
+    driver.datagram(30, Direction::Sent, &answer, Some(&group));
+    // It hears itself; and then another says the same.
+    driver.datagram(31, Direction::Received, &answer, Some(&other));
+    assert_eq!(lines(&driver.exchanges), ["printer.local A NOERROR [10.0.0.9] 30"]);
+    driver.datagram(32, Direction::Received, &answer, Some(&other));
+    assert_eq!(lines(&driver.exchanges[1..]), ["printer.local A NOERROR [10.0.0.9] -"]);
+}
+
+#[test]
 fn a_group_need_not_answer() {
     let mut driver = Driver::new();
     driver.datagram(0, Direction::Sent, &query(9, "printer", 1), Some(&peer("224.0.0.252", 5355)));
