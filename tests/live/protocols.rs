@@ -78,3 +78,52 @@ fn compare_grpc(backend: &str) {
         assert!((150_000_000..=210_000_000).contains(&timeout), "{role}: {timeout}");
     }
 }
+
+/// Calls that their client cancels, or that its deadline ends: what the server's own log says of each is in both rows, and
+/// nothing is said of a status that was never sent.
+#[test]
+#[ignore = "needs root and a live kernel"]
+fn grpc_calls_that_are_given_up() {
+    let folder = tempdir().unwrap();
+    let (python, peer) = (tool("python"), script("grpc_given_up.py"));
+    let arguments = ["-q", "grpc", "--format", "json", "--", text(&python), text(&peer), text(folder.path())];
+    let finished = Explore::spawn(folder.path(), &arguments).finish();
+    finished.assert_whole();
+    let log: Vec<Value> = serde_json::from_str(&read(&folder.path().join("server.json"))).unwrap();
+    // Given up is what the server says ended without it, and what has no status here; but a server may tell of the
+    // deadline itself, before or after its client does.
+    let status = |row: &Value| match row["status_name"].as_str() {
+        None | Some("DEADLINE_EXCEEDED") => "true".to_owned(),
+        Some(_) => "false".to_owned(),
+    };
+    let logged =
+        log.iter().map(|call| ["method", "taken", "given", "deadline", "gone"].map(|key| plain(&call[key])).to_vec());
+    let expected = counted(logged);
+    for role in ["client", "server"] {
+        let rows = finished.rows.iter().filter(|row| row["role"] == role);
+        let found = counted(rows.clone().map(|row| {
+            let deadline = (!row["timeout"].is_null()).to_string();
+            let [method, taken] = ["method", "req_messages"].map(|column| plain(&row[column]));
+            // None is known of an answer that never began.
+            let given = row["resp_messages"].as_u64().unwrap_or(0).to_string();
+            vec![method, taken, given, deadline, status(row)]
+        }));
+        assert_eq!(found, expected, "{role}");
+        for row in rows {
+            match row["status_name"].as_str() {
+                // The client no longer wanted the answer: nobody failed, as far as can be seen.
+                None => assert_eq!(
+                    (&row["status"], &row["error"], &row["message"]),
+                    (&Value::Null, &Value::Null, &Value::Null)
+                ),
+                Some("OK") => assert_eq!(row["error"], false, "{row}"),
+                Some(_) => assert!(row["error"] == true && !row["timeout"].is_null(), "{row}"),
+            }
+            if row["method"] == "Slow" && !row["timeout"].is_null() {
+                let timeout = row["timeout"].as_u64().unwrap();
+                // Rounded up where it is sent.
+                assert!((1..=600_000_000).contains(&timeout), "{row}");
+            }
+        }
+    }
+}
