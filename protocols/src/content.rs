@@ -77,6 +77,10 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    use base64::Engine;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(bytes).unwrap();
@@ -111,6 +115,50 @@ mod tests {
         // RFC 7932: an uncompressed metablock of "hello" and the empty last one.
         let stored = b"\x0b\x02\x80hello\x03";
         assert_eq!(decode(Some("br"), stored, 64), b"hello");
+    }
+
+    /// 300 lines, flushed every 50, as Node.js's zlib packs them.
+    #[test]
+    fn every_beginning_of_a_body_gives_a_beginning_of_its_text() {
+        const BROTLI: &str = "C6wA+B0JNk5yu/Y6K7k7Nxj7vkVZBfJGSLvzvW2g1IUBWk1AAkco4msoo6xST3MddNXL+wlZZ9ePrIHEOKDkPsg6u3mMHZAYB1F2\
+            fGSd3f7lTxm4CoDfSMk6t8gdiOdLS0KBKr34jv0BWgGwFQAzjxog0Ya74S1yd30SNUBSkbvxLXIHJGqAikXuprf4dWQAyAqAXwIg\
+            CAsAKAy4CoBfAiAICwAkDMgKgF8CIAgLACgMuAqAXwIgCAsAJAwD";
+        let text: String = (0..300_u64).map(|n| format!("row {}\n", n * 2_654_435_761 % 97)).collect();
+        let brotli = base64::engine::general_purpose::STANDARD.decode(BROTLI).unwrap();
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut zstd = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        for part in text.as_bytes().chunks(400) {
+            for encoder in [&mut zlib as &mut dyn Write, &mut zstd] {
+                encoder.write_all(part).unwrap();
+                encoder.flush().unwrap();
+            }
+        }
+        let packed = [("br", brotli), ("deflate", zlib.finish().unwrap()), ("zstd", zstd.finish().unwrap())];
+        for (coding, encoded) in packed {
+            let mut longest = 0;
+            for end in 0..=encoded.len() {
+                let part = decode(Some(coding), &encoded[..end], 1 << 20);
+                if part != encoded[..end] {
+                    assert!(text.as_bytes().starts_with(&part) && part.len() >= longest, "{coding}: {end} bytes");
+                    longest = part.len();
+                }
+                if end == encoded.len() * 3 / 4 {
+                    assert!(longest >= 400, "{coding}: {longest}");
+                }
+            }
+            assert_eq!(longest, text.len(), "{coding}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_stay_within_the_limit(bytes in vec(any::<u8>(), 0..400), magic in 0_usize..4, limit in 0_usize..3000) {
+            let codings = ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, zstd, zstd, zstd, zstd"];
+            let magic: &[u8] = [&b""[..], b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"\x78\x9c"][magic];
+            for coding in codings {
+                prop_assert!(decode(Some(coding), &[magic, &bytes].concat(), limit).len() <= limit);
+            }
+        }
     }
 
     #[test]

@@ -141,9 +141,17 @@ impl Body {
         self.keep > 0 && self.kept.len() >= self.keep && (self.kept.len() as u64) < self.bytes
     }
 
-    /// The first bytes, decoded; null where there are none.
+    /// The first bytes, decoded; null where there are none. One more than the limit shows that there are more.
     pub(super) fn text(&self) -> Option<Vec<u8>> {
-        (!self.kept.is_empty()).then(|| content::decode(self.encoding.as_deref(), &self.kept, self.limit))
+        let most = self.limit.saturating_add(1);
+        (!self.kept.is_empty()).then(|| content::decode(self.encoding.as_deref(), &self.kept, most))
+    }
+
+    /// Cuts what [`Self::text`] gave to the limit. Returns whether it was longer.
+    pub(super) fn shorten(&self, text: Option<&mut Vec<u8>>) -> bool {
+        let Some(text) = text.filter(|text| text.len() > self.limit) else { return false };
+        text.truncate(self.limit);
+        true
     }
 
     /// The messages in it, if it may be gRPC.

@@ -3,6 +3,10 @@
 //! ```text
 //!  DataStream -> Reader (frames) -> Side (header blocks, HPACK) -> Http2 (streams) -> row
 //! ```
+//! * Joined in the middle, an answer on a stream that was opened before is a row without a request and without latency, whose
+//!   `time` is the answer's; the same for requests that were lost. What the header table of that time hides stays null, and
+//!   where it hides which table the row belongs to, there is no row.
+//! * Which side asks is certain from the preface on, or from the first header block that tells.
 
 mod body;
 mod exchange;

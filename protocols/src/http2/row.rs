@@ -56,6 +56,10 @@ pub(super) fn finish(mut open: Open, stream: u32, cut_short: bool, decoders: Dec
         _ if is_grpc => Record::Grpc(Box::new(call(&open, stream, decoders))),
         _ => http_or_web(&open, stream, decoders),
     };
+    if let Record::Http(http) = &mut record {
+        let request = open.request_body.shorten(http.req_body.as_mut());
+        open.truncated |= open.response_body.shorten(http.resp_body.as_mut()) || request;
+    }
     if let Some(common) = record.common_mut() {
         common.truncated |= open.truncated || open.request_body.is_cut() || open.response_body.is_cut();
         common.gap |= open.gap;

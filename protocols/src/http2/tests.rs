@@ -283,6 +283,27 @@ fn bodies_are_decoded_and_cut() {
 }
 
 #[test]
+fn a_body_that_unfolds_beyond_the_limit_is_marked() {
+    for coding in ["gzip", "zstd"] {
+        let packed = match coding {
+            "gzip" => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+                std::io::Write::write_all(&mut encoder, &[b'z'; 1_000_000]).unwrap();
+                encoder.finish().unwrap()
+            }
+            _ => zstd::encode_all(&[b'z'; 1_000_000][..], 3).unwrap(),
+        };
+        let mut wire = Wire::begun();
+        wire.send(Sent, 1, &headers(1, true, GET));
+        wire.send(Received, 2, &headers(1, false, &[(":status", "200"), ("content-encoding", coding)]));
+        wire.send(Received, 3, &data(1, true, &packed));
+        let http = wire.only_http();
+        assert_eq!((http.resp_bytes, http.resp_body), (Some(packed.len() as u64), Some(vec![b'z'; 1024])));
+        assert!(http.common.truncated, "{coding}");
+    }
+}
+
+#[test]
 fn grpc_calls() {
     let mut wire = Wire::begun();
     let call = [
