@@ -35,12 +35,12 @@ impl<'r> Mask<'r> {
         let Some(inside) = self.inside() else { return self.values(text) };
         let by_name = if looks_like_json(text) {
             json::mask(inside, text, true)
-        } else if text.contains(['?', '#']) && text.contains('=') {
+        } else if memchr::memchr2(b'?', b'#', text.as_bytes()).is_some() && text.contains('=') {
             query::mask_urls(inside, text)
         } else {
             Cow::Borrowed(text)
         };
-        let by_name = match by_name.contains("\":") || by_name.contains("\" :") {
+        let by_name = match by_name.contains('"') && (by_name.contains("\":") || by_name.contains("\" :")) {
             true => then(by_name, |text| json::mask(inside, text, false)),
             false => by_name,
         };

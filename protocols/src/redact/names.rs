@@ -55,12 +55,22 @@ pub(super) fn judge(name: &str) -> Secrecy {
 
 /// Whether the name has letters that every secret name has: nearly none does, and one look is cheaper than its words.
 fn is_suspicious(name: &str) -> bool {
-    const PARTS: [&[u8]; 10] =
-        [b"secret", b"passw", b"pwd", b"author", b"cookie", b"jwt", b"sig", b"token", b"session", b"key"];
-    let bytes = name.as_bytes();
-    PARTS.iter().any(|part| bytes.windows(part.len()).any(|here| here.eq_ignore_ascii_case(part)))
-        // Letter case beyond ASCII is left to the words.
-        || !name.is_ascii()
+    let has_part = threes(name).any(|three| {
+        matches!(
+            &three,
+            b"sec" | b"pas" | b"pwd" | b"aut" | b"coo" | b"jwt" | b"sig" | b"tok" | b"ses" | b"api" | b"acc" | b"pri"
+        )
+    });
+    // Letter case beyond ASCII is left to the words.
+    has_part || !name.is_ascii()
+}
+
+/// Every three bytes in a row, in lower case.
+pub(super) fn threes(text: &str) -> impl Iterator<Item = [u8; 3]> + '_ {
+    text.as_bytes()
+        .windows(3)
+        .filter_map(|three| three.first_chunk())
+        .map(|three: &[u8; 3]| three.map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// Digits with a sign and a fraction. `1e9` and `inf` may as well be tokens.

@@ -57,7 +57,7 @@ pub(super) fn mask_url<'a>(rules: Mask<'_>, url: &'a str) -> Cow<'a, str> {
 fn queries<'a>(rules: Mask<'_>, text: &'a str, ends: impl Fn(&str) -> usize) -> Cow<'a, str> {
     let mut out = Changes::of(text);
     let mut at = 0_usize;
-    while let Some(mark) = text.get(at..).and_then(|rest| rest.find(['?', '#'])) {
+    while let Some(mark) = text.get(at..).and_then(|rest| memchr::memchr2(b'?', b'#', rest.as_bytes())) {
         let start = at.saturating_add(mark).saturating_add(1);
         let rest = text.get(start..).unwrap_or_default();
         let query = rest.get(..ends(rest)).unwrap_or_default();

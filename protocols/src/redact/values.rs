@@ -8,6 +8,7 @@ use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 
 use super::masked;
+use super::names::threes;
 use super::query::Changes;
 
 /// Shortest Bearer token that is one whatever it looks like.
@@ -39,11 +40,7 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
 
 /// Whether the text has a part that every finder needs: nearly none has, and one look is far cheaper than theirs.
 fn is_suspicious(text: &str) -> bool {
-    text.as_bytes().windows(3).any(|part| {
-        matches!(part, b"---" | b"://" | b"eyJ" | b"AKI")
-            || part.eq_ignore_ascii_case(b"rer")
-            || part.eq_ignore_ascii_case(b"sic")
-    })
+    threes(text).any(|three| matches!(&three, b"---" | b"://" | b"eyj" | b"aki" | b"rer" | b"sic"))
 }
 
 /// Where a secret stands.
