@@ -64,3 +64,35 @@ fn streaming_gives_what_a_final_run_gives() {
         assert!(!found.is_empty(), "{example}");
     }
 }
+
+/// A handshake that says no name is known by the certificate's, else by where the server is.
+#[test]
+fn a_handshake_without_a_name_has_a_summary() {
+    use protocols::event::Address;
+    use protocols::record::{Common, Ends, Record, Role, Tls};
+    let ends = |local: [u8; 4], remote: [u8; 4], name: Option<&str>| Ends {
+        local_addr: Some(Address::Ip(local.into())),
+        remote_addr: Some(Address::Ip(remote.into())),
+        remote_name: name.map(Into::into),
+        ..Ends::default()
+    };
+    let (here, there) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let rows: [(Option<Role>, Ends, Option<&str>, Option<&str>, &str); 5] = [
+        (Some(Role::Client), ends(here, there, None), Some("a.test"), Some("CN=b"), "a.test"),
+        (Some(Role::Client), ends(here, there, None), None, Some("CN=b"), "CN=b"),
+        (Some(Role::Client), ends(here, there, Some("c.test")), None, None, "c.test"),
+        (Some(Role::Client), ends(here, there, None), None, None, "10.0.0.2"),
+        (None, ends(here, there, None), None, None, "10.0.0.1"),
+    ];
+    let mut store = Store::new(StoreOptions::default());
+    for ((role, ends, sni, subject, _), id) in rows.clone().into_iter().zip(1..) {
+        let common = Common { id, role, ends, ..Common::default() };
+        let (sni, cert_subject) = (sni.map(str::to_owned), subject.map(str::to_owned));
+        store.append(Record::Tls(Box::new(Tls { common, sni, cert_subject, ..Tls::default() })));
+    }
+    let query = Query::parse("requests | select summary, id | sort id").expect("is a query");
+    let table = query.run(&store.snapshot(), &context()).expect("runs");
+    for (row, (.., expected)) in rows.iter().enumerate() {
+        assert_eq!(table.value(row, 0), query::Value::String((*expected).to_owned()));
+    }
+}

@@ -38,6 +38,7 @@ const QUERIES: &[&str] = &[
     "requests | count by status",
     "requests | count by outcome",
     "requests | count",
+    "requests where protocol = 'tls' | select summary, id | sort id",
     "requests where protocol = 'dns' | select summary, outcome, conn | take 9",
     "conns | sort bytes_sent desc | take 5",
     "conns",

@@ -56,7 +56,8 @@ pub(super) fn scanned(
             // Without a column of the rows themselves there would be none.
             let columns = match (ordered, reads.is_empty()) {
                 (true, _) => with_order(columns),
-                (false, true) => vec![col(SEQ)],
+                // Of the same type whatever it was made of.
+                (false, true) => vec![col(SEQ).is_null().alias(SEQ)],
                 (false, false) => columns,
             };
             parts.push(rows.select(columns));
@@ -168,7 +169,19 @@ fn view(table: &'static str) -> (Vec<(&'static str, Expr)>, &'static [&'static s
             &["shape", "query", "operation", "statement", "sqlstate", "tag"],
         ),
         "dns" => (words("type", "name"), no_status, col("rcode"), &["type", "name", "rcode"]),
-        "tls" => (col("sni"), no_status, col("alert"), &["sni", "alert"]),
+        // Who does not say a name: the certificate's, else where the server is.
+        "tls" => (
+            coalesce(&[
+                col("sni"),
+                col("cert_subject"),
+                when(col("role").eq(lit("client")))
+                    .then(coalesce(&[col("remote_name"), col("remote_addr")]))
+                    .otherwise(col("local_addr")),
+            ]),
+            no_status,
+            col("alert"),
+            &["sni", "cert_subject", "role", "remote_name", "remote_addr", "local_addr", "alert"],
+        ),
         _ => (none(), no_status, none(), &[]),
     };
     let own = vec![("protocol", lit(table)), ("summary", summary), ("status", status), ("outcome", outcome)];
