@@ -465,8 +465,18 @@ fn a_command_that_cannot_be_started_gives_126_or_127() {
 fn two_files_are_compared_with_figures_and_a_verdict() {
     let ended = explore(&["diff", RECORDING, RECORDING]).run();
     ended.code(0);
-    assert!(ended.stdout.contains("same") && ended.stdout.contains("/checkout"), "{}", ended.stdout);
-    let json = explore(&["diff", RECORDING, RECORDING, "--by", "method", "--json"]).run();
+    for expected in
+        [" same\n\n", "http   /checkout", "no more than noise (Mann-Whitney U, p = 1", "two-proportion z-test"]
+    {
+        assert!(ended.stdout.contains(expected), "{expected}: {}", ended.stdout);
+    }
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/captures/http1.pcap.xz");
+    let other = explore(&["diff", RECORDING, capture]).run();
+    other.code(0);
+    // Of the one request for /chunked nginx's log tells too.
+    assert!(other.stdout.contains("/chunked\n   only in B: 1 row, errors 0 of 1 (0.0 %)"), "{}", other.stdout);
+    assert!(other.stdout.contains("/checkout\n   only in A: "), "{}", other.stdout);
+    let json = explore(&["diff", RECORDING, RECORDING, "--by", "method", "--format", "json"]).run();
     json.code(0);
     assert!(rows(&json.stdout).iter().all(|row| row["change"] == "same" && row["a"] == row["b"]), "{}", json.stdout);
     explore(&["diff", RECORDING, "/nonexistent"]).run().code(2);

@@ -72,22 +72,38 @@ impl Difference {
     /// In words, with the test that says so.
     #[must_use]
     pub fn statement(&self) -> String {
-        let p = |p: Option<f64>| match p {
-            Some(p) if p < 0.0001 => "p < 0.0001".to_owned(),
-            Some(p) => format!("p = {p:.4}"),
-            None => "not tested".to_owned(),
-        };
-        let latency = format!("Mann-Whitney U, {}", p(self.latency_p));
-        let errors = format!("two-proportion z-test, {}", p(self.errors_p));
+        let (latency, errors) = (self.of_latency(), self.of_errors());
         match self.change {
             Change::New => "only in the second".to_owned(),
             Change::Gone => "only in the first".to_owned(),
-            Change::MoreErrors => format!("fails more often, more than noise ({errors})"),
-            Change::FewerErrors => format!("fails less often, more than noise ({errors})"),
-            Change::Slower => format!("slower, more than noise ({latency})"),
-            Change::Faster => format!("faster, more than noise ({latency})"),
-            Change::Same => format!("no more than noise (latency: {latency}; errors: {errors})"),
+            Change::MoreErrors => format!("fails more often, {errors}"),
+            Change::FewerErrors => format!("fails less often, {errors}"),
+            Change::Slower => format!("slower, {latency}"),
+            Change::Faster => format!("faster, {latency}"),
+            Change::Same => format!("latency {latency}; errors {errors}"),
         }
+    }
+
+    /// Whether the latencies differ by more than noise, and which test says so.
+    #[must_use]
+    pub fn of_latency(&self) -> String {
+        verdict("Mann-Whitney U", self.latency_p, "fewer than 8 answers on a side")
+    }
+
+    /// The same of the shares of errors.
+    #[must_use]
+    pub fn of_errors(&self) -> String {
+        verdict("two-proportion z-test", self.errors_p, "on a side no outcome is known")
+    }
+}
+
+/// A plain statement, with test and probability; `untested`: why there was nothing to test.
+fn verdict(test: &str, p: Option<f64>, untested: &str) -> String {
+    let said = |p: f64| if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") };
+    match p {
+        Some(p) if p < LEVEL => format!("more than noise ({test}, {})", said(p)),
+        Some(p) => format!("no more than noise ({test}, {})", said(p)),
+        None => format!("not tested ({untested})"),
     }
 }
 

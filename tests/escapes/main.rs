@@ -190,6 +190,9 @@ fn rows_and_messages_on_a_terminal() {
         format!("--read 'missing{name}' -q http"),
         format!("-q \"http where path = 5 {EVIL}\""),
         "--config evil.toml -q http".to_owned(),
+        format!("diff evil.events '{name}'"),
+        "diff evil.events evil.events --by path".to_owned(),
+        "diff evil.events evil.events --by user_agent --format json".to_owned(),
         format!("--read evil.events -q http -o '/dev/null/{name}'"),
     ] {
         let text = on_a_terminal(folder.path(), &command);

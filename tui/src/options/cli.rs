@@ -63,6 +63,9 @@ pub(crate) enum Command {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
+        /// `table` or `json`
+        #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+        format: Option<DiffFormat>,
     },
     /// Print a completion script
     Completions {
@@ -304,6 +307,13 @@ pub(crate) enum ColorArg {
 }
 
 /// `--backend`.
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    Table,
+    Json,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendArg {
     Auto,

@@ -184,7 +184,9 @@ pub(super) fn resolve(
         }
         Some(Command::Doctor { json, pid }) => Invocation::Doctor { json, pid },
         Some(Command::Schema { table, json }) => Invocation::Schema { table, json },
-        Some(Command::Diff { a, b, by, json }) => Invocation::Diff { a, b, by, json },
+        Some(Command::Diff { a, b, by, json, format }) => {
+            Invocation::Diff { a, b, by, json: json || format == Some(super::cli::DiffFormat::Json) }
+        }
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Complete { shell, line, listing }) => Invocation::Complete { shell, line, listing },
         Some(Command::Man) => Invocation::Man,
