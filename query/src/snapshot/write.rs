@@ -132,6 +132,11 @@ fn text(snapshot: &Snapshot, manifest: &Manifest) -> String {
 fn io_error(error: PolarsError) -> io::Error {
     match error {
         PolarsError::IO { error, .. } => io::Error::new(error.kind(), error.to_string()),
-        other => io::Error::other(other.to_string()),
+        other => {
+            // The writer of Parquet calls whatever its output says a fault of the file.
+            let text = other.to_string();
+            let cause = text.rsplit_once("underlying IO error: ").map_or(text.as_str(), |(_, cause)| cause);
+            io::Error::other(cause)
+        }
     }
 }

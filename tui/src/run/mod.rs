@@ -401,7 +401,12 @@ impl Run {
 
     fn snapshot_now(&mut self) {
         let path = self.opened.snapshot_path(self.explore.snapshot.as_deref());
+        let was_well = self.failure.is_none();
         self.snapshot(&path, true);
+        if let Some(failure) = self.failure.as_ref().filter(|_| was_well) {
+            // Whoever asked waits for it now, not at the end.
+            output::note(&failure.text);
+        }
     }
 
     fn snapshot(&mut self, path: &std::path::Path, force: bool) {
