@@ -1,4 +1,5 @@
-//! Other engines read what explore writes: one file, and the folders of several nodes, with the same answers.
+//! Other engines read what explore writes: one file, and the folders of several nodes, on disk and in a bucket (S3), with the
+//! same answers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +32,7 @@ fn write(path: &Path, snapshot: &Snapshot, node: &str) {
 }
 
 #[test]
-#[ignore = "needs the Python packages duckdb, polars, pandas and datafusion"]
+#[ignore = "needs the Python packages duckdb, polars, pandas, datafusion and moto"]
 fn other_engines_read_snapshots() {
     let folder = tempfile::tempdir().expect("makes a folder");
     let (file, nodes) = (folder.path().join("f.parquet"), folder.path().join("nodes/"));
@@ -54,7 +55,8 @@ fn other_engines_read_snapshots() {
     for engine in ["duckdb", "polars", "pandas", "datafusion"] {
         assert_eq!(found[engine], last, "{engine}");
     }
-    for engine in ["duckdb directory", "polars directory", "datafusion directory"] {
+    for engine in ["duckdb directory", "polars directory", "datafusion directory", "polars bucket", "datafusion bucket"]
+    {
         assert_eq!(found[engine], serde_json::json!(by_node), "{engine}");
     }
 }
