@@ -603,3 +603,34 @@ fn a_query_without_measure_is_an_error() {
     run(b"http where path = '\xff\xfe'".to_vec(), "UTF-8");
     run(b"\xc3".to_vec(), "UTF-8");
 }
+
+/// Bytes of a snapshot's footer that polars asserts something of: one message, whatever it thinks of them.
+#[test]
+fn a_damaged_snapshot_is_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.parquet");
+    let name = path.to_str().unwrap();
+    explore(&["--read", RECORDING, "--snapshot", name]).run().code(0);
+    let whole = fs::read(&path).unwrap();
+    let length = u32::from_le_bytes(*whole.last_chunk::<8>().unwrap().first_chunk().unwrap());
+    let footer = whole.len() - 8 - usize::try_from(length).unwrap();
+    // Thrift's compact protocol: the low four bits of a field's head are its type, 1 and 2 those of a truth; 12 is another.
+    let heads = (footer..footer + 120).filter(|at| matches!(whole[*at], 0x11 | 0x12));
+    let mut refused = 0;
+    for at in heads {
+        let mut damaged = whole.clone();
+        damaged[at] = 0x1c;
+        fs::write(&path, damaged).unwrap();
+        let ended = explore(&["--read", name, "-q", "http | count by route"]).run();
+        // Some of them lie in what says nothing of rows.
+        if ended.stdout.is_empty() {
+            refused += 1;
+            ended.code(2);
+            let lines: Vec<&str> = ended.stderr.lines().filter(|line| !line.starts_with("coverage")).collect();
+            assert!(matches!(lines[..], [line] if line.starts_with("explore: error: ")), "{}", ended.stderr);
+        } else {
+            ended.code(0);
+        }
+    }
+    assert!(refused > 0);
+}

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use failure::Failure;
 use options::{Invocation, Parsed, Terminals};
+use query::snapshot::is_of_a_damaged_file;
 
 /// This program, to be started once more. By this name it starts wherever it lies: its path may lead through folders that
 /// an ordinary user may not enter (started by `sudo -u` or `setpriv`), and its file may have been replaced since.
@@ -38,6 +39,12 @@ pub use screen::Rehearsal;
 /// Runs `explore` with the process's own arguments, environment and streams.
 #[must_use]
 pub fn main() -> ExitCode {
+    let former = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_of_a_damaged_file(panic) {
+            former(panic);
+        }
+    }));
     let argv: Vec<OsString> = std::env::args_os().collect();
     let terminals = Terminals { stdout: std::io::stdout().is_terminal(), stderr: std::io::stderr().is_terminal() };
     let result = options::parse(&argv, &|name| std::env::var_os(name), terminals).and_then(|parsed| match parsed {

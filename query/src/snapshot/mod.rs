@@ -12,7 +12,7 @@ mod write;
 use std::path::Path;
 
 pub(crate) use column::{Coded, Reader, Values};
-pub use read::read;
+pub use read::{is_of_a_damaged_file, read};
 pub(crate) use read::{typed, unbroken};
 pub use scan::Source;
 pub(crate) use scan::{By, Group, Scan, order};

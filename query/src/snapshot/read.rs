@@ -1,6 +1,8 @@
 //! Parquet snapshots and Arrow IPC back into a store.
 
 use std::io::Cursor;
+use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use polars::io::parquet::read::FileMetadata;
 use polars::prelude::*;
@@ -35,8 +37,20 @@ pub fn read(bytes: Vec<u8>, store: &mut Store) -> Result<Option<Manifest>, Query
 /// polars has invariants of Parquet files that it asserts rather than checks. That a damaged file breaks one of them is an
 /// error of the file.
 pub(crate) fn unbroken<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    BEING_READ.fetch_add(1, Ordering::Relaxed);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    BEING_READ.fetch_sub(1, Ordering::Relaxed);
     result.unwrap_or_else(|_| Err(polars_err!(ComputeError: "the Parquet file cannot be read")))
+}
+
+/// How many of them are being read just now. polars has threads of its own, so that it counts for all of them.
+static BEING_READ: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a panic is polars' way to say that a file is damaged: the caller gets an error, and nobody needs to be told twice.
+#[must_use]
+pub fn is_of_a_damaged_file(panic: &PanicHookInfo<'_>) -> bool {
+    let within_polars = panic.location().is_some_and(|location| location.file().contains("/polars-"));
+    within_polars && BEING_READ.load(Ordering::Relaxed) > 0
 }
 
 pub(super) fn damaged(error: PolarsError) -> QueryError {

@@ -10,6 +10,7 @@ use crossterm::execute;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use query::snapshot::is_of_a_damaged_file;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
@@ -28,8 +29,10 @@ impl Screen {
     pub(super) fn take(mouse: bool) -> io::Result<Self> {
         let former = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            former(panic);
+            if !is_of_a_damaged_file(panic) {
+                give_back();
+                former(panic);
+            }
         }));
         enter(mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| give_back())?;
