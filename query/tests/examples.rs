@@ -77,7 +77,7 @@ fn a_handshake_without_a_name_has_a_summary() {
         ..Ends::default()
     };
     let (here, there) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-    let rows: [(Option<Role>, Ends, Option<&str>, Option<&str>, &str); 5] = [
+    let rows = [
         (Some(Role::Client), ends(here, there, None), Some("a.test"), Some("CN=b"), "a.test"),
         (Some(Role::Client), ends(here, there, None), None, Some("CN=b"), "CN=b"),
         (Some(Role::Client), ends(here, there, Some("c.test")), None, None, "c.test"),
