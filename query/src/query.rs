@@ -94,8 +94,7 @@ impl Query {
     /// summarizes.
     #[must_use]
     pub fn running(&self) -> Option<Running> {
-        let at = self.plan.adds_up()?;
-        Some(Running { plan: Arc::clone(&self.plan), at, sums: lower::Sums::default(), last: 0 })
+        Running::of(Arc::clone(&self.plan))
     }
 
     /// Starts keeping the first rows of an order as rows come; null unless the query begins with stages that look at each
@@ -134,11 +133,23 @@ pub struct Running {
     /// Number of the step that adds up.
     at: usize,
     sums: lower::Sums,
+    /// Right sides of joins that follow, by the number of their step.
+    rights: Vec<(usize, Running)>,
     /// Running number of the last row added.
     last: u64,
 }
 
 impl Running {
+    fn of(plan: Arc<Plan>) -> Option<Self> {
+        let at = plan.adds_up()?;
+        let right = |(number, step): (usize, &Step)| match step {
+            Step::Join(join) if number > at => Some((number, Self::of(Arc::new(join.plan.clone()))?)),
+            _ => None,
+        };
+        let rights = plan.steps.iter().enumerate().filter_map(right).collect();
+        Some(Self { plan, at, sums: lower::Sums::default(), rights, last: 0 })
+    }
+
     /// Adds the rows that are new in `snapshot` and gives the result so far.
     ///
     /// # Errors
@@ -153,7 +164,9 @@ impl Running {
         if self.sums.is_empty() {
             return lower::run(&self.plan, snapshot, context);
         }
-        lower::added_up(&self.plan, self.at, &self.sums, snapshot, context)
+        let right = |(number, running): &mut (usize, Self)| Ok((*number, running.push(snapshot, context)?));
+        let rights = self.rights.iter_mut().map(right).collect::<Result<Vec<_>, QueryError>>()?;
+        lower::added_up(&self.plan, self.at, &self.sums, &rights, snapshot, context)
     }
 }
 

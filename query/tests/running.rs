@@ -19,6 +19,8 @@ const QUERIES: &[&str] = &[
     "requests | summarize count(), p99(latency) by protocol",
     "pgsql | summarize calls=count(), total=sum(latency) by shape | top 1 by total",
     "http | summarize n = count() by parent | summarize max(n), count()",
+    "http | summarize n=count() by conn | join left (pgsql | summarize queries=count(), db=sum(latency) by conn) on conn | sort conn",
+    "requests where role = 'client' | summarize n=count() by remote_addr | join (requests where role = 'server' | summarize served=count(), callee=min(service) by remote_addr) on remote_addr | sort remote_addr",
     "dns | summarize min(name), max(name) by rcode | where rcode != 'NOERROR'",
 ];
 

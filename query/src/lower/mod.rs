@@ -135,11 +135,13 @@ pub(crate) fn add_up(
     add().map_err(failed)
 }
 
-/// The result of `plan` of what was added up for its step number `at`.
+/// The result of `plan` of what was added up for its step number `at`; `rights`: by the number of a join, its right side
+/// where that is known.
 pub(crate) fn added_up(
     plan: &Plan,
     at: usize,
     sums: &Sums,
+    rights: &[(usize, Table)],
     snapshot: &Snapshot,
     context: &Context,
 ) -> Result<Table, QueryError> {
@@ -149,8 +151,12 @@ pub(crate) fn added_up(
             Some(Step::Summarize(summary)) => sums.result(summary, &lower, context)?,
             _ => DataFrame::empty().lazy(),
         };
-        for step in plan.steps.iter().skip(at + 1) {
-            frame = apply(frame, step, Some(snapshot), context)?;
+        for (number, step) in plan.steps.iter().enumerate().skip(at + 1) {
+            let right = rights.iter().find(|(of, _)| *of == number);
+            frame = match (step, right) {
+                (Step::Join(join), Some((_, right))) => joined(frame, join, right.frame.clone().lazy()),
+                _ => apply(frame, step, Some(snapshot), context)?,
+            };
         }
         frame.collect()
     };
@@ -337,7 +343,7 @@ fn apply(frame: LazyFrame, step: &Step, snapshot: Option<&Snapshot>, context: &C
         Step::Take(count) => frame.limit(IdxSize::try_from(*count).unwrap_or(IdxSize::MAX)),
         Step::Distinct => frame.unique_stable_generic(None, UniqueKeepStrategy::First),
         Step::Join(join) => match snapshot {
-            Some(snapshot) => joined(frame, join, snapshot, context)?,
+            Some(snapshot) => joined(frame, join, lazy(&join.plan, snapshot, context, &mut Engine::InMemory)?),
             None => frame,
         },
     })
@@ -361,8 +367,7 @@ fn within(lower: &Lower, range: &Range) -> PolarsResult<Expr> {
 }
 
 /// Both sides' keys are cast to one type: ids are u64 in tables, but may be computed.
-fn joined(frame: LazyFrame, join: &Join, snapshot: &Snapshot, context: &Context) -> PolarsResult<LazyFrame> {
-    let right = lazy(&join.plan, snapshot, context, &mut Engine::InMemory)?;
+fn joined(frame: LazyFrame, join: &Join, right: LazyFrame) -> LazyFrame {
     let kept = join.names.iter().map(|(from, to)| col(from.as_str()).alias(to.as_str()));
     let right_key = |number: usize| format!("__right{number}");
     let left_key = |number: usize| format!("__left{number}");
@@ -384,5 +389,5 @@ fn joined(frame: LazyFrame, join: &Join, snapshot: &Snapshot, context: &Context)
     args.coalesce = JoinCoalesce::KeepColumns;
     let names: Vec<PlSmallStr> =
         (0..join.on.len()).flat_map(|at| [left_key(at), right_key(at)]).map(Into::into).collect();
-    Ok(left.join(right, left_on, right_on, args).drop(Selector::ByName { names: names.into(), strict: false }))
+    left.join(right, left_on, right_on, args).drop(Selector::ByName { names: names.into(), strict: false })
 }

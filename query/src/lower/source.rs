@@ -3,7 +3,7 @@
 use polars::prelude::*;
 
 use super::ordered::{self, with_order};
-use crate::plan::Plan;
+use crate::plan::{Order, Plan};
 use crate::schema::{self, EXCHANGES};
 use crate::snapshot::By;
 use crate::store::Snapshot;
@@ -21,7 +21,8 @@ pub(super) fn rows(plan: &Plan, snapshot: &Snapshot, after: Option<u64>) -> Pola
     }
     let parts = EXCHANGES.iter().map(|table| part(snapshot, table, &plan.reads, after));
     let all = concat(parts.collect::<PolarsResult<Vec<_>>>()?, UnionArgs::default())?;
-    Ok(all.sort([SEQ], SortMultipleOptions::default()))
+    // Where they are only added up their order does not matter.
+    Ok(if plan.order() == Order::None { all } else { all.sort([SEQ], SortMultipleOptions::default()) })
 }
 
 /// Columns `reads` of a table where some rows were read from files, in no order. If `ordered`, they have [`SEQ`] and [`TIE`],

@@ -37,6 +37,14 @@ pub(crate) struct Coded {
 }
 
 impl Values {
+    /// How many rows.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Coded(coded) => coded.codes.len(),
+            Self::Plain(column) => column.len(),
+        }
+    }
+
     pub(crate) fn dtype(&self) -> &DataType {
         match self {
             Self::Coded(coded) => coded.values.dtype(),

@@ -33,7 +33,8 @@ impl Rows {
     pub(crate) fn open(output: &Output, columns: &[OutputColumn], ascii: bool, force: bool) -> Result<Self, Failure> {
         let (out, name): (Box<dyn Write + Send>, _) = match &output.file {
             Some(path) => (Box::new(BufWriter::new(create(path, force)?)), path.display().to_string()),
-            None => (Box::new(io::stdout()), "stdout".to_owned()),
+            // Standard output alone would be written to line by line.
+            None => (Box::new(BufWriter::with_capacity(STDOUT_BUFFER, io::stdout())), "stdout".to_owned()),
         };
         let width = output.terminal.then(terminal_width);
         let options = TextOptions { width, human: output.terminal, ascii };
@@ -130,6 +131,8 @@ impl Rows {
         Failure::usage(format!("cannot write to {}: {}", self.name, crate::failure::reason(error)))
     }
 }
+
+const STDOUT_BUFFER: usize = 1 << 16;
 
 /// Makes an output file; one that holds something is only replaced with `force`.
 fn create(path: &Path, force: bool) -> Result<std::fs::File, Failure> {

@@ -7,6 +7,7 @@ use polars::prelude::*;
 use polars_arrow::bitmap::Bitmap;
 
 use super::Piece;
+use super::tally::{Kind, Numbers};
 use crate::ast::Compare;
 use crate::lower::expr::Lower;
 use crate::plan::Step;
@@ -41,8 +42,16 @@ impl Formula {
 #[derive(Debug)]
 pub(super) struct Condition {
     formula: Formula,
-    /// A column, and the least and greatest value with which it can be met.
-    bounds: Option<(String, i128, i128)>,
+    /// Where it is met by certain values of a column and by no others.
+    between: Option<Between>,
+}
+
+/// From the least to the greatest value of a column, both included.
+#[derive(Debug, PartialEq, Eq)]
+struct Between {
+    column: String,
+    least: i128,
+    greatest: i128,
 }
 
 impl Condition {
@@ -56,9 +65,10 @@ impl Condition {
                     let expr = crate::lower::within(lower, range)?;
                     let formula = Formula { expr, columns: vec!["time".to_owned()], is_column: false };
                     let moment = |typed: &Typed| lower.fixed(typed).map(i128::from);
-                    let from = moment(&range.from).unwrap_or(i128::MIN);
-                    let until = range.until.as_ref().and_then(moment).unwrap_or(i128::MAX);
-                    all.push(Self { formula, bounds: Some(("time".to_owned(), from, until)) });
+                    let until = range.until.as_ref().map_or(Some(i128::MAX), |until| Some(moment(until)? - 1));
+                    let ends = moment(&range.from).zip(until);
+                    let between = ends.map(|(least, greatest)| Between { column: "time".to_owned(), least, greatest });
+                    all.push(Self { formula, between });
                 }
                 _ => {}
             }
@@ -71,44 +81,57 @@ impl Condition {
             return terms.iter().try_for_each(|term| Self::add(term, lower, all));
         }
         let formula = Formula::of(condition, lower.condition(condition)?);
-        all.push(Self { formula, bounds: bounds(condition) });
+        all.push(Self { formula, between: Between::of(condition) });
         Ok(())
     }
 
     /// False where no row of `group` can meet it.
     pub(super) fn may_hold(&self, scan: &Scan, group: &Group) -> bool {
-        let Some((column, least, greatest)) = &self.bounds else { return true };
+        let Some(Between { column, least, greatest }) = &self.between else { return true };
         let Some((low, high)) = scan.bounds(group, column) else { return true };
         high >= *least && low <= *greatest
     }
 }
 
-/// Of `column op number`.
-fn bounds(condition: &Typed) -> Option<(String, i128, i128)> {
-    let TypedKind::Compare { op, left, right } = &condition.kind else { return None };
-    let (op, name, constant) = match (&left.kind, &right.kind) {
-        (TypedKind::Column(name), TypedKind::Constant(constant)) => (*op, name, constant),
-        (TypedKind::Constant(constant), TypedKind::Column(name)) => (turned(*op), name, constant),
-        _ => return None,
-    };
-    let whole = |ty: Type| {
-        matches!(ty, Type::U16 | Type::U32 | Type::U64 | Type::I64 | Type::Bytes | Type::Duration | Type::Time)
-    };
-    if !whole(left.ty) || !whole(right.ty) {
-        return None;
+impl Between {
+    /// Of `column op number`.
+    fn of(condition: &Typed) -> Option<Self> {
+        let TypedKind::Compare { op, left, right } = &condition.kind else { return None };
+        let (op, name, constant) = match (&left.kind, &right.kind) {
+            (TypedKind::Column(name), TypedKind::Constant(constant)) => (*op, name, constant),
+            (TypedKind::Constant(constant), TypedKind::Column(name)) => (turned(*op), name, constant),
+            _ => return None,
+        };
+        let whole = |ty: Type| {
+            matches!(ty, Type::U16 | Type::U32 | Type::U64 | Type::I64 | Type::Bytes | Type::Duration | Type::Time)
+        };
+        if !whole(left.ty) || !whole(right.ty) {
+            return None;
+        }
+        let value = match constant {
+            Constant::I64(value) | Constant::Duration(value) | Constant::Time(value) => i128::from(*value),
+            Constant::U64(value) | Constant::Bytes(value) => i128::from(*value),
+            _ => return None,
+        };
+        let (least, greatest) = match op {
+            Compare::Equal => (value, value),
+            Compare::NotEqual => return None,
+            Compare::Less => (i128::MIN, value - 1),
+            Compare::LessEqual => (i128::MIN, value),
+            Compare::Greater => (value + 1, i128::MAX),
+            Compare::GreaterEqual => (value, i128::MAX),
+        };
+        Some(Self { column: name.clone(), least, greatest })
     }
-    let value = match constant {
-        Constant::I64(value) | Constant::Duration(value) | Constant::Time(value) => i128::from(*value),
-        Constant::U64(value) | Constant::Bytes(value) => i128::from(*value),
-        _ => return None,
-    };
-    let (least, greatest) = match op {
-        Compare::Equal => (value, value),
-        Compare::NotEqual => return None,
-        Compare::Less | Compare::LessEqual => (i128::MIN, value),
-        Compare::Greater | Compare::GreaterEqual => (value, i128::MAX),
-    };
-    Some((name.clone(), least, greatest))
+
+    /// The rows whose value is one of these; null where they are no numbers.
+    fn rows(&self, values: &Values) -> PolarsResult<Option<Bitmap>> {
+        let Some(kind) = Kind::of(values.dtype()) else { return Ok(None) };
+        let Some(range) = kind.range(self.least, self.greatest) else {
+            return Ok(Some(Bitmap::new_zeroed(values.len())));
+        };
+        Ok(Numbers::of(values)?.map(|numbers| numbers.within(&range)))
+    }
 }
 
 fn turned(op: Compare) -> Compare {
@@ -155,7 +178,7 @@ impl<'a> Batch<'a> {
     pub(super) fn retain(&mut self, conditions: &[Condition]) -> PolarsResult<bool> {
         let mut left = self.rows.take();
         for condition in conditions {
-            let met = met(&self.values(&condition.formula)?)?;
+            let met = self.met(condition)?;
             let both = match left {
                 Some(left) => &left & &met,
                 None => met,
@@ -168,6 +191,15 @@ impl<'a> Batch<'a> {
         }
         self.keep(left.filter(|left| left.unset_bits() > 0));
         Ok(true)
+    }
+
+    fn met(&mut self, condition: &Condition) -> PolarsResult<Bitmap> {
+        if let Some(between) = &condition.between
+            && let Some(rows) = between.rows(&self.column(&between.column)?)?
+        {
+            return Ok(rows);
+        }
+        met(&self.values(&condition.formula)?)
     }
 
     /// Keeps those of the rows that are left that are set in `rows`; false when none is.

@@ -243,7 +243,7 @@ impl Wanted {
             if count.fetch_add(rows, Ordering::Relaxed) + rows > FEW {
                 return Ok(false);
             }
-            frames.push(batch.frame(&self.columns)?.lazy().select(self.exprs.as_slice()).collect()?);
+            frames.push(batch.frame(&self.columns)?);
             Ok(true)
         };
         let Some(parts) = each(pieces, may_have, Vec::new, take)? else { return Ok(None) };
@@ -252,7 +252,7 @@ impl Wanted {
         for part in parts {
             rows.vstack_mut_owned(part)?;
         }
-        Ok(Some(rows))
+        rows.lazy().select(self.exprs.as_slice()).collect().map(Some)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is added up of the values of each group.
 
+use std::ops::RangeInclusive;
+
 use polars::prelude::*;
 use polars_arrow::bitmap::Bitmap;
 
@@ -35,6 +37,23 @@ impl Kind {
             DataType::Float64 => Self::Float,
             _ => return None,
         })
+    }
+
+    /// What numbers from `least` to `greatest` become; null where no number of this kind is one of them, or where they are
+    /// not whole.
+    pub(super) fn range(self, least: i128, greatest: i128) -> Option<RangeInclusive<u64>> {
+        let number = |number: i128| match self {
+            Self::Signed => {
+                of_signed(i64::try_from(number.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or_default())
+            }
+            _ => u64::try_from(number.clamp(0, u64::MAX.into())).unwrap_or_default(),
+        };
+        let (low, high): (i128, i128) = match self {
+            Self::Signed => (i64::MIN.into(), i64::MAX.into()),
+            Self::Unsigned => (0, u64::MAX.into()),
+            Self::Float => return None,
+        };
+        (least <= high && greatest >= low && least <= greatest).then(|| number(least)..=number(greatest))
     }
 
     /// Back to the numbers that they were, in type `ty`.
@@ -94,6 +113,20 @@ impl Numbers {
         }))
     }
 
+    /// The rows whose number is in `range`.
+    pub(super) fn within(&self, range: &RangeInclusive<u64>) -> Bitmap {
+        match self {
+            Self::Coded(table, codes) => {
+                let inside: Vec<bool> =
+                    table.iter().map(|number| number.is_some_and(|number| range.contains(&number))).collect();
+                codes.iter().map(|code| inside.get(*code as usize).copied().unwrap_or(false)).collect()
+            }
+            Self::Signed(numbers) => inside(numbers, |number| range.contains(&of_signed(number))),
+            Self::Unsigned(numbers) => inside(numbers, |number| range.contains(&number)),
+            Self::Float(_) | Self::Known(..) => Bitmap::new_zeroed(self.len()),
+        }
+    }
+
     /// Ones where there is a value, of whatever type.
     pub(super) fn known(values: &Values) -> Self {
         let known = |column: &Column| {
@@ -134,6 +167,17 @@ impl Numbers {
             Self::Known(_, Some(known)) => known.true_idx_iter().for_each(|row| add(row, 1)),
             Self::Known(rows, None) => (0..*rows).for_each(|row| add(row, 1)),
         }
+    }
+}
+
+/// The rows with a number that `is_inside` takes.
+fn inside<T: PolarsNumericType>(numbers: &ChunkedArray<T>, is_inside: impl Fn(T::Native) -> bool) -> Bitmap {
+    let numbers = numbers.rechunk();
+    let array = numbers.downcast_as_array();
+    let inside: Bitmap = array.values().iter().map(|number| is_inside(*number)).collect();
+    match array.validity() {
+        Some(known) => &inside & known,
+        None => inside,
     }
 }
 
