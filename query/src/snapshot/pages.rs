@@ -281,7 +281,7 @@ fn add_codes(page: &DataPage, optional: bool, null: u32, codes: &mut Vec<u32>) -
     if *bits > 32 {
         return Err(damaged());
     }
-    let numbers = HybridRleDecoder::new(body, u32::from(*bits), count);
+    let numbers = decoder(body, *bits, count).ok_or_else(damaged)?;
     if let [_] = runs.as_slice() {
         let before = codes.len();
         add_numbers(numbers, codes)?;
@@ -318,6 +318,24 @@ struct Run {
     length: usize,
 }
 
+/// A decoder of runs whose lengths are numbers of at most 35 bits, as the format has them: unoptimised, it panics on others.
+fn decoder(data: &[u8], bits: u8, count: usize) -> Option<HybridRleDecoder<'_>> {
+    let (mut rest, mut left) = (data, count);
+    while left > 0 && !rest.is_empty() {
+        let last = rest.iter().take(5).position(|byte| byte & 0x80 == 0)?;
+        let (length, values) = rest.split_at(last + 1);
+        let head = length.iter().rev().fold(0_usize, |head, byte| head << 7 | usize::from(byte & 0x7f));
+        // Groups of eight packed values, or one value so many times.
+        let (count, bytes) = match (head & 1, head >> 1) {
+            (1, groups) => (groups * 8, groups * usize::from(bits)),
+            (_, times) => (times, usize::from(bits.div_ceil(8))),
+        };
+        left = left.saturating_sub(count);
+        rest = values.get(bytes..).unwrap_or_default();
+    }
+    Some(HybridRleDecoder::new(data, u32::from(bits), count))
+}
+
 /// Which rows of a page have a value, and what the page says of these.
 fn parts(page: &DataPage, optional: bool) -> PolarsResult<(Vec<Run>, &[u8])> {
     let rows = page.num_values();
@@ -330,7 +348,7 @@ fn parts(page: &DataPage, optional: bool) -> PolarsResult<(Vec<Run>, &[u8])> {
     };
     let mut total = 0;
     let mut bits = Vec::new();
-    for chunk in HybridRleDecoder::new(levels, 1, rows).into_chunk_iter() {
+    for chunk in decoder(levels, 1, rows).ok_or_else(damaged)?.into_chunk_iter() {
         match chunk? {
             HybridRleChunk::Rle(level, length) => {
                 add(level == 1, length);
