@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use polars::prelude::*;
-use polars_arrow::bitmap::MutableBitmap;
+use polars_arrow::bitmap::{Bitmap, MutableBitmap};
 
 use super::batch::{Batch, Condition, Formula};
 use super::tally::{Kind, Numbers};
@@ -82,18 +82,8 @@ pub(in crate::lower) fn first(
         if !batch.retain(&conditions)? {
             return Ok(false);
         }
-        let mut rows = MutableBitmap::from_len_zeroed(batch.height());
-        if all_known {
-            let piece = batch.number();
-            best.iter().filter(|place| place.piece == piece).for_each(|place| rows.set(place.row, true));
-        } else {
-            key.each(batch, |row, number| {
-                if number >= last {
-                    rows.set(row, true);
-                }
-            })?;
-        }
-        batch.narrow(rows.into())
+        let rows = if all_known { places(&best, batch) } else { key.from(last, batch)? };
+        batch.narrow(rows)
     };
     let mut wanted = Wanted::of(plan);
     if all_known {
@@ -105,6 +95,14 @@ pub(in crate::lower) fn first(
         return Ok(wanted.rows(&pieces, has_best, retain)?.map(|rows| (rows, at)));
     }
     Ok(wanted.rows(&pieces, may_be_first, retain)?.map(|rows| (rows, at)))
+}
+
+/// Which rows of a batch are among `best`.
+fn places(best: &[Place], batch: &Batch) -> Bitmap {
+    let mut rows = MutableBitmap::from_len_zeroed(batch.height());
+    let own = best.iter().filter(|place| place.piece == batch.number());
+    own.for_each(|place| rows.set(place.row, true));
+    rows.into()
 }
 
 /// Where a row is, and what it is put in order by.
@@ -185,6 +183,17 @@ impl Key {
             _ => u64::try_from(best).ok()?,
         };
         Some(self.number(number))
+    }
+
+    /// The rows of a batch whose number is `least` or greater.
+    fn from(&self, least: u64, batch: &mut Batch) -> PolarsResult<Bitmap> {
+        let mut rows = MutableBitmap::from_len_zeroed(batch.height());
+        self.each(batch, |row, number| {
+            if number >= least {
+                rows.set(row, true);
+            }
+        })?;
+        Ok(rows.into())
     }
 
     fn each(&self, batch: &mut Batch, mut add: impl FnMut(usize, u64)) -> PolarsResult<()> {
