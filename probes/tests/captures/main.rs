@@ -4,6 +4,7 @@
 mod capture;
 mod dns;
 mod http2;
+mod kindling;
 mod others;
 mod suricata;
 mod tls;
