@@ -114,7 +114,7 @@ pub enum Vantage {
 pub struct ProcessEvent {
     /// When.
     pub time: Timestamp,
-    /// Thread-group id in the initial pid namespace.
+    /// Thread-group id in the pid namespace in which explore runs.
     pub pid: u32,
     /// What.
     pub change: ProcessChange,

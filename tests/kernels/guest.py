@@ -302,7 +302,20 @@ def command():
     assert [(row["process"], row["path"], row["status"]) for row in rows] == [("curl", "/page", 200)], text
 
 
-CHECKS = [verify, doctor, probes, http, http_by_syscall_hooks, python, tls, kernel_tls, kernel_tls_1_3, threads, command]
+def pid_namespace():
+    """In a pid namespace of its own, by each back end that there is: the processes in there, by their ids there, and only those."""
+    server, _ = nginx(8150)
+    for backend in [[], ["--backend", "syscall"]][:1 + (RELEASE >= (6, 3))]:
+        # The first process in there is unshare's child: explore itself.
+        text = subprocess.run(["unshare", "--pid", "--mount-proc", "--fork", "/payload/explore", *backend, "-q", "http", "--format", "json",
+                               "--", "sh", "-c", "echo $$ >&2; exec curl -s http://127.0.0.1:8150/page"], capture_output=True, text=True)
+        rows = [json.loads(line) for line in text.stdout.splitlines()]
+        assert [(row["process"], row["path"], row["status"]) for row in rows] == [("curl", "/page", 200)], text
+        assert str(rows[0]["pid"]) in text.stderr.split() and rows[0]["pid"] < 100, text
+    server.terminate()
+
+
+CHECKS = [verify, doctor, probes, http, http_by_syscall_hooks, python, tls, kernel_tls, kernel_tls_1_3, threads, command, pid_namespace]
 
 
 def main():

@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 
 use tempfile::{TempDir, tempdir};
 
-use crate::explore::{Explore, plain, wait_for};
+use crate::explore::{Explore, plain, read, text, wait_for};
+use crate::peers::{Peer, free_port, wait_for_port};
 
 /// An ordinary user: exit code 3, and the command that mends it.
 #[test]
@@ -44,15 +45,52 @@ fn without_btf_it_says_so() {
     assert!(stderr.contains("BTF"), "{stderr}");
 }
 
-/// Another pid namespace than the host's: the ids that the kernel reports are not those in there.
+/// Another pid namespace than the host's, as a sidecar has it that shares its pod's: processes in it are watched, by the ids
+/// that they have there, also those that were forked without an exec; all others are not.
 #[test]
 #[ignore = "needs root and a pid namespace"]
-fn in_a_pid_namespace_it_says_so() {
-    let arguments = ["--pid", "--mount-proc", "--fork", env!("CARGO_BIN_EXE_explore"), "-q", "http", "--for", "1s"];
+fn in_a_pid_namespace_its_processes_are_watched() {
+    let folder = tempdir().unwrap();
+    let (path, port) = (text(folder.path()), free_port().to_string());
+    let arguments = ["-m", "http.server", &port, "--bind", "127.0.0.1", "--directory", path];
+    let _server = Peer::start(folder.path(), "server", Command::new("python3").args(arguments));
+    wait_for_port(port.parse().unwrap());
+    let url = format!("http://127.0.0.1:{port}");
+    let ask = format!("import urllib.request as u; u.urlopen('{url}/forked').read()");
+    // One call by a program, one by a child that only forks.
+    let script = format!(
+        "\"$@\" & explore=$!
+         until [ -e {path}/go ]; do sleep 0.1; done
+         curl -s -o {path}/answer {url}/program & echo $! > {path}/program; wait $!
+         python3 -c \"import os; child = os.fork(); os.waitpid(child, 0) if child else exec(open('{path}/ask').read())\"
+         kill -INT $explore; wait $explore"
+    );
+    std::fs::write(folder.path().join("ask"), format!("open('{path}/forked', 'w').write(str(os.getpid()))\n{ask}"))
+        .unwrap();
+    let wrapper = ["unshare", "--pid", "--mount-proc", "--fork", "sh", "-c", &script, "sh"];
+    let explore = Explore::start_under(&wrapper, folder.path(), &["-q", "http"]);
+    let outside = Command::new("curl").args(["-s", "-o", "/dev/null", &format!("{url}/outside")]).status().unwrap();
+    assert!(outside.success());
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    let finished = explore.finish();
+    finished.assert_whole();
+    let pid = |name: &str| read(&folder.path().join(name)).trim().to_owned();
+    let expected = [("/program", "curl", pid("program")), ("/forked", "python3", pid("forked"))];
+    let rows: Vec<_> =
+        finished.rows.iter().map(|row| ["path", "process", "pid"].map(|name| plain(&row[name]))).collect();
+    assert_eq!(rows, expected.map(|(path, process, pid)| [path.to_owned(), process.to_owned(), pid]));
+    assert!(finished.rows.iter().all(|row| row["role"] == "client" && row["exe"].is_string()));
+}
+
+/// `/proc` of another pid namespace: its ids say nothing here.
+#[test]
+#[ignore = "needs root and a pid namespace"]
+fn with_proc_of_another_pid_namespace_it_says_so() {
+    let arguments = ["--pid", "--fork", env!("CARGO_BIN_EXE_explore"), "-q", "http", "--for", "1s"];
     let output = Command::new("unshare").args(arguments).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("--pid=host"), "{stderr}");
+    assert!(stderr.contains("/proc"), "{stderr}");
 }
 
 /// `--no-tls`: once attached no thread has a capability, and rows come all the same.

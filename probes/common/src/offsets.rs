@@ -60,6 +60,9 @@ macro_rules! for_each_offset {
             FILE_PRIVATE "file" "private_data" false;
             TASK_TGID "task_struct" "tgid" false;
             TASK_PID "task_struct" "pid" false;
+            TASK_THREAD_PID "task_struct" "thread_pid" true;
+            PID_LEVEL "pid" "level" true;
+            PID_NUMBERS "pid" "numbers" true;
             TASK_SIGNAL "task_struct" "signal" false;
             TASK_FILES "task_struct" "files" false;
             TASK_FLAGS "task_struct" "flags" false;

@@ -1,10 +1,10 @@
 //! Where a call's bytes are in user memory.
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use probes_common::event::loss;
 use probes_common::settings::MAX_MESSAGES;
 
 use crate::arch::{Registers, nr};
+use crate::current;
 use crate::emit::lost;
 use crate::kernel::read_user;
 use crate::maps::{BATCHES, Batch};
@@ -86,7 +86,7 @@ impl Buffers {
 /// is worked off in order on one thread, and ends with its last message or with a failure.
 #[inline(always)]
 fn next_in_batch(registers: &Registers, last: bool) -> Option<u64> {
-    let tid = bpf_get_current_pid_tgid() as u32;
+    let tid = current::thread() as u32;
     let messages = registers.args[1];
     let length = registers.args[2] as u32;
     // SAFETY: only this thread writes its entry.

@@ -3,6 +3,7 @@
 use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_ringbuf_reserve, bpf_ringbuf_submit};
 use probes_common::event::{Conn, Header, Tuple, UNIX_PATH, flag, initiator, kind, loss, transport};
 
+use crate::current;
 use crate::emit::{QUIET, deliver_value, header, lost};
 use crate::maps::{CONNS, EVENTS, NUMBERS};
 use crate::socket::{
@@ -112,7 +113,7 @@ fn first_sight(transfer: &Transfer, conn: &mut Conn) -> bool {
     conn.id = number();
     conn.inode = inode_of(sk);
     conn.transport = transport;
-    conn.pid = (aya_ebpf::helpers::bpf_get_current_pid_tgid() >> 32) as u32;
+    conn.pid = current::process();
     if transport == transport::TCP {
         let accepted = was_accepted(sk);
         if accepted {

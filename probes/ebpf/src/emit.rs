@@ -1,9 +1,9 @@
 //! Delivery through the ring buffer, and the count of what could not be delivered.
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_ringbuf_output, bpf_ringbuf_query};
 use probes_common::event::{Header, loss};
 
+use crate::current;
 use crate::maps::{EVENTS, LOST};
 
 /// No wake-up: the reader polls. `BPF_RB_NO_WAKEUP`.
@@ -25,7 +25,7 @@ pub fn now() -> u64 {
 /// A header with time and thread filled in.
 #[inline(always)]
 pub fn header(kind: u16) -> Header {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     Header {
         time: now(),
         conn: 0,

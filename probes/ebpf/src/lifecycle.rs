@@ -3,7 +3,6 @@
 //! They fire in the context of whoever drives the stack, often an interrupt: "current" is only believed where a process
 //! itself calls `connect` or `listen`.
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use probes_common::event::{Change, Conn, change, kind, transport};
@@ -11,6 +10,7 @@ use probes_common::offsets::MISSING;
 use probes_common::settings::{filter, port};
 
 use crate::conns;
+use crate::current;
 use crate::emit::{deliver_value, header};
 use crate::kernel::member;
 use crate::maps::{CONNS, count, hit};
@@ -83,7 +83,7 @@ fn segments_of(skb: u64) -> u32 {
 /// The current process calls `connect`.
 #[inline(always)]
 fn connecting(sk: u64) {
-    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let pid = current::process();
     if !watched(pid) {
         return;
     }

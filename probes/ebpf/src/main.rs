@@ -14,6 +14,7 @@ mod arch;
 mod call;
 mod conns;
 mod copy;
+mod current;
 mod emit;
 mod infer;
 mod kernel;

@@ -1,12 +1,13 @@
 //! Processes: which are watched, and what they are called.
 
+use aya_ebpf::helpers::bpf_get_current_comm;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
-use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use probes_common::event::{COMM, FILE_NAME, Header, flag, kind, loss};
 use probes_common::settings::filter;
 
+use crate::current;
 use crate::emit::{deliver, deliver_value, header, lost};
 use crate::kernel::member;
 use crate::maps::{IN_FLIGHT, TARGETS, count, hit};
@@ -30,7 +31,11 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
     if tid != pid {
         return 0;
     }
-    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let pid = current::child(child, ctx.arg(0), pid);
+    if current::is_outside(pid) {
+        return 0;
+    }
+    let parent = current::process();
     match target(parent) {
         Some(value) if value.inherit != 0 => {
             if TARGETS.insert(pid, value, 0).is_err() {
@@ -58,7 +63,7 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
 /// `sched_process_exec(task, old_pid, bprm)`
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn exec(ctx: RawTracePointContext) -> i32 {
-    let pid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let pid = current::process();
     let known = target(pid);
     let sticky = matches!(known, Some(known) if known.sticky != 0);
     if filters(filter::REVIEW_EXEC) && !sticky {
@@ -74,7 +79,7 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
 /// `sched_process_exit(task)`: fires for every thread.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn exit(ctx: RawTracePointContext) -> i32 {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     let pid = (id >> 32) as u32;
     let watched = watched(pid);
     if !watched && target(pid).is_none() {
@@ -100,7 +105,7 @@ pub fn exit(ctx: RawTracePointContext) -> i32 {
 /// `io_uring_create(fd, …)`: back end B sees nothing of what is moved by it.
 #[raw_tracepoint(tracepoint = "io_uring_create")]
 pub fn ring(_ctx: RawTracePointContext) -> i32 {
-    if watched((bpf_get_current_pid_tgid() >> 32) as u32) {
+    if watched(current::process()) {
         count(hit::RING);
         deliver_value(&header(kind::RING));
     }

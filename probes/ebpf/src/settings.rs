@@ -9,6 +9,14 @@ use probes_common::offsets::MISSING;
 #[unsafe(no_mangle)]
 pub static OWN_PID: Global<u32> = Global::new(0);
 
+/// Inode number of the pid namespace in which explore runs; 0 for the first one.
+#[unsafe(no_mangle)]
+pub static PID_NAMESPACE: Global<u32> = Global::new(0);
+
+/// Device of that inode, as the kernel writes it (`dev_t`).
+#[unsafe(no_mangle)]
+pub static PID_NAMESPACE_DEVICE: Global<u32> = Global::new(0);
+
 /// Bits of [`probes_common::settings::filter`].
 #[unsafe(no_mangle)]
 pub static FILTER: Global<u32> = Global::new(0);

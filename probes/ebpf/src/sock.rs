@@ -3,7 +3,6 @@
 //! entered the kernel with.
 
 use aya_ebpf::EbpfContext;
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
@@ -11,6 +10,7 @@ use probes_common::event::flag;
 
 use crate::arch::{Registers, in_progress, nr};
 use crate::call::Buffers;
+use crate::current;
 use crate::emit::now;
 use crate::kernel::member;
 use crate::maps::{count, hit};
@@ -34,7 +34,7 @@ pub fn sock_recv(ctx: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn passed(ctx: &RawTracePointContext, sent: bool, index: u32) {
-    if !watched((bpf_get_current_pid_tgid() >> 32) as u32) {
+    if !watched(current::process()) {
         return;
     }
     count(index);

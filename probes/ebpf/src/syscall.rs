@@ -6,7 +6,6 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_loop};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
@@ -15,6 +14,7 @@ use probes_common::settings::{INLINE_SEGMENTS, MAX_MESSAGES};
 
 use crate::arch::{Registers, nr, registers};
 use crate::call::Buffers;
+use crate::current;
 use crate::emit::{lost, now};
 use crate::kernel::{member, read, read_user};
 use crate::maps::{IN_FLIGHT, InFlight, count, hit};
@@ -37,7 +37,7 @@ pub fn sys_enter(ctx: RawTracePointContext) -> i32 {
     if !moves_bytes(ctx.arg::<u64>(1) as u32) {
         return 0;
     }
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     if !watched((id >> 32) as u32) {
         return 0;
     }
@@ -67,7 +67,7 @@ pub fn sys_exit_inline(ctx: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn returned<const LOOP: bool>(ctx: &RawTracePointContext) {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     if !watched((id >> 32) as u32) {
         return;
     }

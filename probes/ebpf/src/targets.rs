@@ -5,6 +5,7 @@ use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
 use probes_common::event::{Target, loss};
 use probes_common::settings::{MAX_CGROUPS, filter, port};
 
+use crate::current;
 use crate::emit::lost;
 use crate::maps::{CGROUPS, PORTS, TARGETS, USERS};
 use crate::settings::{OWN_PID, filters};
@@ -24,7 +25,7 @@ pub fn watched(pid: u32) -> bool {
 /// Whether a process is watched, as far as its pid tells.
 #[inline(always)]
 pub fn chosen(pid: u32) -> bool {
-    if pid == OWN_PID.load() {
+    if pid == OWN_PID.load() || current::is_outside(pid) {
         return false;
     }
     match target(pid) {

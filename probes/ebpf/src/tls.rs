@@ -7,7 +7,6 @@
 //!
 //! These programs can be interrupted by others on their CPU (since Linux 6.0): no buffer per CPU.
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{bpf_probe_read_user, bpf_ringbuf_reserve, bpf_ringbuf_submit};
 use aya_ebpf::macros::{map, uprobe, uretprobe};
 use aya_ebpf::maps::LruHashMap;
@@ -16,6 +15,7 @@ use probes_common::event::{Conn, Decrypted, Header, family, flag, kind, loss, ve
 use probes_common::settings::tls;
 
 use crate::arch::{go_arguments, go_goroutine, go_result, goroutine_of_call};
+use crate::current;
 use crate::emit::{deliver_value, header, lost, now};
 use crate::kernel::read_user;
 use crate::maps::EVENTS;
@@ -141,7 +141,7 @@ pub fn ssl_write_counted(ctx: ProbeContext) -> u32 {
 /// `SSL_sendfile(handle, file, offset, length, flags)`: what kernel TLS sends without the library seeing a byte.
 #[uprobe]
 pub fn ssl_sendfile(ctx: ProbeContext) -> u32 {
-    let strand = Strand { process: bpf_get_current_pid_tgid(), goroutine: 0 };
+    let strand = Strand { process: current::thread(), goroutine: 0 };
     let handle = ctx.arg::<u64>(0).unwrap_or(0);
     let (action, family) = (action::WRITE, family::SSL);
     enter(&strand, Call { handle, buffer: 0, count: 0, time: 0, conn: 0, action, family, skip: 0 });
@@ -205,7 +205,7 @@ pub fn gnutls_handshake(ctx: ProbeContext) -> u32 {
 /// The way out of all of the above.
 #[uretprobe]
 pub fn tls_return(ctx: RetProbeContext) -> u32 {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     let strand = Strand { process: id, goroutine: 0 };
     leave::<true>(&strand, ctx.ret::<i64>());
     0
@@ -214,7 +214,7 @@ pub fn tls_return(ctx: RetProbeContext) -> u32 {
 /// The way out of [`ssl_sendfile`].
 #[uretprobe]
 pub fn sendfile_return(ctx: RetProbeContext) -> u32 {
-    let strand = Strand { process: bpf_get_current_pid_tgid(), goroutine: 0 };
+    let strand = Strand { process: current::thread(), goroutine: 0 };
     leave::<false>(&strand, ctx.ret::<i64>());
     0
 }
@@ -223,7 +223,7 @@ pub fn sendfile_return(ctx: RetProbeContext) -> u32 {
 #[uprobe]
 pub fn tls_free(ctx: ProbeContext) -> u32 {
     let Some(handle) = ctx.arg::<u64>(0) else { return 0 };
-    let process = bpf_get_current_pid_tgid() >> 32;
+    let process = current::thread() >> 32;
     let _ = TLS_HANDLES.remove(HandleKey { handle, process });
     0
 }
@@ -243,7 +243,7 @@ pub fn go_write(ctx: ProbeContext) -> u32 {
 /// A `ret` of either.
 #[uprobe]
 pub fn go_return(ctx: ProbeContext) -> u32 {
-    let strand = Strand { process: bpf_get_current_pid_tgid() >> 32, goroutine: go_goroutine(&ctx) };
+    let strand = Strand { process: current::thread() >> 32, goroutine: go_goroutine(&ctx) };
     leave::<true>(&strand, go_result(&ctx));
     0
 }
@@ -252,7 +252,7 @@ pub fn go_return(ctx: ProbeContext) -> u32 {
 /// vector or a slice, is passed by address: one word, address, length.
 #[uprobe]
 pub fn rustls_read(ctx: ProbeContext) -> u32 {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     if !watched((id >> 32) as u32) {
         return 0;
     }
@@ -275,7 +275,7 @@ pub fn rustls_write(ctx: ProbeContext) -> u32 {
     let [several, first, second] = read_user::<[u64; 3]>(chunks).unwrap_or([0; 3]);
     let handle = ctx.arg::<u64>(0).unwrap_or(0);
     let (buffer, count, skip) = if several == 0 { (first, 0, 0) } else { (several, first, second) };
-    let strand = Strand { process: bpf_get_current_pid_tgid(), goroutine: 0 };
+    let strand = Strand { process: current::thread(), goroutine: 0 };
     enter(
         &strand,
         Call { handle, buffer, count, time: 0, conn: 0, action: action::WRITE, family: family::RUSTLS, skip },
@@ -286,7 +286,7 @@ pub fn rustls_write(ctx: ProbeContext) -> u32 {
 /// The way out of [`rustls_write`]: how many bytes were taken.
 #[uretprobe]
 pub fn rustls_return(ctx: RetProbeContext) -> u32 {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     let strand = Strand { process: id, goroutine: 0 };
     // SAFETY: only this thread uses its entry.
     let Some(call) = (unsafe { TLS_CALLS.get(strand) }).copied() else { return 0 };
@@ -352,7 +352,7 @@ fn rustls_told(handle: u64, bytes: u64, sent: bool) -> Option<Told> {
     if bytes == 0 {
         return None;
     }
-    let key = HandleKey { handle, process: bpf_get_current_pid_tgid() >> 32 };
+    let key = HandleKey { handle, process: current::thread() >> 32 };
     let Some(known) = handle_of(&key) else {
         lost(loss::MAP_FULL, bytes);
         return None;
@@ -399,7 +399,7 @@ pub fn passed(conn: &Conn, sent: bool, len: u64) {
     if TLS.load() & tls::ON == 0 {
         return;
     }
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     if note(&Strand { process: id, goroutine: 0 }, conn.id) {
         return;
     }
@@ -437,7 +437,7 @@ fn note(strand: &Strand, conn: u64) -> bool {
 
 #[inline(always)]
 fn enter_c(ctx: &ProbeContext, action: u32, family: u32, counted: bool) -> u32 {
-    let id = bpf_get_current_pid_tgid();
+    let id = current::thread();
     let strand = Strand { process: id, goroutine: 0 };
     let handle = ctx.arg::<u64>(0).unwrap_or(0);
     let buffer = ctx.arg::<u64>(1).unwrap_or(0);
@@ -448,7 +448,7 @@ fn enter_c(ctx: &ProbeContext, action: u32, family: u32, counted: bool) -> u32 {
 
 #[inline(always)]
 fn enter_go(ctx: &ProbeContext, action: u32) -> u32 {
-    let strand = Strand { process: bpf_get_current_pid_tgid() >> 32, goroutine: go_goroutine(ctx) };
+    let strand = Strand { process: current::thread() >> 32, goroutine: go_goroutine(ctx) };
     let (handle, buffer) = go_arguments(ctx);
     enter(&strand, Call { handle, buffer, count: 0, time: 0, conn: 0, action, family: family::GO, skip: 0 });
     0
@@ -456,7 +456,7 @@ fn enter_go(ctx: &ProbeContext, action: u32) -> u32 {
 
 #[inline(always)]
 fn enter(strand: &Strand, call: Call) {
-    if !watched((bpf_get_current_pid_tgid() >> 32) as u32) {
+    if !watched(current::process()) {
         return;
     }
     if TLS_CALLS.insert(strand, Call { time: now(), ..call }, 0).is_err() {
@@ -479,7 +479,7 @@ fn leave<const BYTES: bool>(strand: &Strand, result: i64) {
     } else {
         result as u64
     };
-    let key = HandleKey { handle: call.handle, process: bpf_get_current_pid_tgid() >> 32 };
+    let key = HandleKey { handle: call.handle, process: current::thread() >> 32 };
     let Some(handle) = handle_of(&key) else {
         lost(loss::MAP_FULL, bytes);
         return;
@@ -535,7 +535,7 @@ fn place(handle: &mut Handle, call: &Call) {
     if call.action == action::WRITE || (new && call.action == action::HANDSHAKE) {
         return;
     }
-    let Some(record) = TLS_RECORDS.get_ptr_mut(bpf_get_current_pid_tgid()) else { return };
+    let Some(record) = TLS_RECORDS.get_ptr_mut(current::thread()) else { return };
     // SAFETY: only this thread uses its entry.
     let record = unsafe { &mut *record };
     if record.handle != 0 && record.handle != call.handle {

@@ -1,5 +1,6 @@
 //! What works on this machine, and what to do about what does not.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::btf::{Btf, VMLINUX};
@@ -32,7 +33,7 @@ const CAP_SYS_ADMIN: u32 = 21;
 const CAP_SYS_RESOURCE: u32 = 24;
 
 /// Inode number of the initial pid namespace (include/linux/proc_ns.h, `PROC_PID_INIT_INO`).
-const INITIAL_PIDS: &str = "pid:[4026531836]";
+const INITIAL_PIDS: u64 = 0xeffffffc;
 
 /// Oldest kernel: ring buffers and `CAP_BPF` came with it.
 const OLDEST: (u32, u32) = (5, 8);
@@ -42,7 +43,7 @@ const NO_MEMLOCK: (u32, u32) = (5, 11);
 /// Everything that decides whether, and how well, live capture works here.
 #[must_use]
 pub fn check() -> Vec<Finding> {
-    let mut all = vec![kernel(), types(), pid_namespace(), lockdown(), memory()];
+    let mut all = vec![kernel(), types(), pids(), lockdown(), memory()];
     all.extend(capabilities());
     all.extend(tracepoints());
     all.push(uprobes());
@@ -54,7 +55,7 @@ pub fn check() -> Vec<Finding> {
 
 /// An error unless this process may load programs here.
 pub(super) fn require() -> Result<(), SourceError> {
-    let first = [kernel(), types(), pid_namespace(), lockdown()];
+    let first = [kernel(), types(), pids(), lockdown()];
     if let Some(finding) = first.into_iter().find(|finding| !finding.works) {
         return Err(unsupported(&format!("{}: {}", finding.name, finding.found), finding.advice.as_deref()));
     }
@@ -87,17 +88,23 @@ fn types() -> Finding {
     finding("btf", works, true, found, "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all large distributions do")
 }
 
-fn pid_namespace() -> Finding {
-    let link = std::fs::read_link("/proc/self/ns/pid").map(|path| path.display().to_string()).unwrap_or_default();
-    let works = link.is_empty() || link == INITIAL_PIDS;
-    let found = if works { "the host's" } else { "not the host's: process ids here are not those the kernel reports" };
-    finding(
-        "pid namespace",
-        works,
-        true,
-        found.to_owned(),
-        "run it on the host, or in a container started with --pid=host",
-    )
+/// The pid namespace of explore where that is not the first one: inode number, and device as the kernel writes it
+/// (include/linux/kdev_t.h, `MKDEV`).
+pub(super) fn pid_namespace() -> Option<(u32, u32)> {
+    let found = std::fs::metadata("/proc/self/ns/pid").ok().filter(|found| found.ino() != INITIAL_PIDS)?;
+    let device = libc::major(found.dev()) << 20 | libc::minor(found.dev());
+    Some((u32::try_from(found.ino()).ok()?, device))
+}
+
+fn pids() -> Finding {
+    // `/proc` shows the ids of the namespace for which it was mounted.
+    let own = std::fs::read_link("/proc/self").ok().and_then(|link| link.to_str()?.parse().ok());
+    let (works, found) = match pid_namespace() {
+        None => (true, "the host's"),
+        Some(_) if own == Some(std::process::id()) => (true, "not the host's: only processes in it are watched"),
+        Some(_) => (false, "not the one for which /proc was mounted: process ids there are others"),
+    };
+    finding("pid namespace", works, true, found.to_owned(), "run it where /proc was mounted in this pid namespace")
 }
 
 fn lockdown() -> Finding {

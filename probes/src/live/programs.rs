@@ -259,7 +259,10 @@ fn load(options: &Options, division: &Division, types: &Btf) -> Result<Ebpf, Sou
         // Programs that nobody reads it in leave no global behind.
         loader.override_global(name, value, false);
     }
+    let (namespace, device) = check::pid_namespace().unwrap_or_default();
     loader
+        .override_global("PID_NAMESPACE", &namespace, true)
+        .override_global("PID_NAMESPACE_DEVICE", &device, true)
         .override_global("OWN_PID", &pid, true)
         .override_global("FILTER", &filter, true)
         .override_global("CAPTURE", &capture, true)
