@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, after, bounded, never, select};
 use crossterm::event::{Event, KeyEventKind};
 use query::Query;
 use query::export::{Format, TextOptions, writer};
+use ratatui::Frame;
 
 use super::asker::{Asker, Question};
 use super::model::{Mode, Model};
@@ -18,6 +19,15 @@ use super::view;
 use crate::failure::Failure;
 use crate::options::{Explore, Input};
 use crate::run::{Opened, Signal, last_session};
+
+/// Draws into a window that may have another size already than the last one that was told of.
+pub(super) fn draw_into(model: &mut Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if (area.width, area.height) != (model.width, model.height) {
+        update(model, Message::Resize(area.width, area.height));
+    }
+    view::draw(model, frame);
+}
 
 /// How the screens were left.
 pub(crate) struct Left {
@@ -161,7 +171,8 @@ impl Program {
         if let Mode::Copied { text, .. } = &self.model.mode {
             return self.screen.unwrapped(text);
         }
-        self.screen.terminal.draw(|frame| view::draw(&self.model, frame)).map(|_| ())
+        let Self { model, screen, .. } = self;
+        screen.terminal.draw(|frame| draw_into(model, frame)).map(|_| ())
     }
 
     fn ask_finding(&mut self) {

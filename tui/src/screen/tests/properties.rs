@@ -3,8 +3,11 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 use query::generate::Generator;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 use super::super::model::Status;
+use super::super::program::draw_into;
 use super::super::update::Message;
 use super::{Stage, rows};
 
@@ -49,5 +52,21 @@ proptest! {
         stage.left = false;
         stage.tell(Message::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)));
         prop_assert!(stage.left);
+    }
+}
+
+/// A window may shrink between two messages that tell of its size.
+#[test]
+fn a_window_that_has_shrunk_is_drawn_as_it_is() {
+    let mut generator = Generator::new(1);
+    for (width, height) in [(150, 50), (10, 3), (30, 8), (80, 24)] {
+        let mut stage = Stage::over(rows((0..60).map(|_| generator.any())), 150, 50, false);
+        for screen in '1'..='9' {
+            stage.key(KeyCode::Char(screen));
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+            terminal.draw(|frame| draw_into(&mut stage.model, frame)).unwrap();
+            assert_eq!((stage.model.width, stage.model.height), (width, height));
+            stage.tell(Message::Resize(150, 50));
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn table(model: &Model, place: Place, buffer: &mut Buffer, area: Rect
     let columns = columns::of_pane(pane, table, width, model.status.is_settled());
     let rows = pane.offset..table.height().min(pane.offset + place.rows);
     head(model, pane, focused, table, &columns, buffer, area);
-    for (line, row) in (1..).zip(rows) {
+    for (line, row) in (1..area.height).zip(rows) {
         let area = Rect { y: area.y + line, height: 1, ..area };
         one_row(model, pane, focused, table, &columns, row, buffer, area);
         let spark = columns::spark_width(pane, width);
