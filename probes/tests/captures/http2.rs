@@ -97,30 +97,22 @@ fn common(part: &Common, whole: &Common) -> Vec<(&'static str, bool)> {
 fn http(part: &Http, whole: &Http) -> Vec<(&'static str, bool)> {
     let columns = contradictions!(part, whole; version method scheme host path query status reason req_type resp_type
         user_agent req_bytes resp_bytes req_body resp_body stream);
-    columns
-        .iter()
-        .copied()
-        .chain(common(&part.common, &whole.common))
-        .chain([
-            ("req_headers", headers_agree(&part.req_headers, &whole.req_headers)),
-            ("resp_headers", headers_agree(&part.resp_headers, &whole.resp_headers)),
-        ])
-        .collect()
+    let headers = [
+        ("req_headers", headers_agree(&part.req_headers, &whole.req_headers)),
+        ("resp_headers", headers_agree(&part.resp_headers, &whole.resp_headers)),
+    ];
+    [&columns[..], &common(&part.common, &whole.common), &headers].concat()
 }
 
 fn grpc(part: &Grpc, whole: &Grpc) -> Vec<(&'static str, bool)> {
     let columns = contradictions!(part, whole; rpc_service method path host status status_name message kind req_messages
         resp_messages req_bytes resp_bytes timeout encoding http_status stream);
-    columns
-        .iter()
-        .copied()
-        .chain(common(&part.common, &whole.common))
-        .chain([
-            ("req_headers", headers_agree(&part.req_headers, &whole.req_headers)),
-            ("resp_headers", headers_agree(&part.resp_headers, &whole.resp_headers)),
-            ("resp_trailers", headers_agree(&part.resp_trailers, &whole.resp_trailers)),
-        ])
-        .collect()
+    let headers = [
+        ("req_headers", headers_agree(&part.req_headers, &whole.req_headers)),
+        ("resp_headers", headers_agree(&part.resp_headers, &whole.resp_headers)),
+        ("resp_trailers", headers_agree(&part.resp_trailers, &whole.resp_trailers)),
+    ];
+    [&columns[..], &common(&part.common, &whole.common), &headers].concat()
 }
 
 #[track_caller]

@@ -306,7 +306,6 @@ pub(crate) enum ColorArg {
     Never,
 }
 
-/// `--backend`.
 /// How a comparison is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DiffFormat {
@@ -314,6 +313,7 @@ pub(crate) enum DiffFormat {
     Json,
 }
 
+/// `--backend`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendArg {
     Auto,

@@ -31,8 +31,8 @@ impl Screen {
         std::panic::set_hook(Box::new(move |panic| {
             if !is_of_a_damaged_file(panic) {
                 give_back();
-                former(panic);
             }
+            former(panic);
         }));
         enter(mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| give_back())?;
